@@ -1,0 +1,52 @@
+"""Values as bytes: fingerprints, what crosses step boundaries, open formats, the content-addressed store."""
+
+from mlops_nb.artifacts.blob import CorruptArtifact, pack, unpack
+from mlops_nb.artifacts.fingerprint import CannotFingerprint, Trace, fingerprint
+from mlops_nb.artifacts.fingerprint_code import code_globals, stateless
+from mlops_nb.artifacts.formats import JSON, PARQUET, PNG, SKOPS, SVG, CannotStore, type_name
+from mlops_nb.artifacts.formats_figure import Picture, dump_figure
+from mlops_nb.artifacts.formats_json import decode_json, dump_json, encode_json, load_json
+from mlops_nb.artifacts.formats_model import Model, UntrustedModel, dump_model, load_model
+from mlops_nb.artifacts.formats_signature import Signature, read_signature
+from mlops_nb.artifacts.formats_table import Column, Table, describe_table, dump_table, load_table
+from mlops_nb.artifacts.formats_trust import untrusted_types
+from mlops_nb.artifacts.store import ArtifactMissing, ArtifactStore, StoreUnwritable
+
+__all__ = [
+    "JSON",
+    "PARQUET",
+    "PNG",
+    "SKOPS",
+    "SVG",
+    "ArtifactMissing",
+    "ArtifactStore",
+    "CannotFingerprint",
+    "CannotStore",
+    "Column",
+    "CorruptArtifact",
+    "Model",
+    "Picture",
+    "Signature",
+    "StoreUnwritable",
+    "Table",
+    "Trace",
+    "UntrustedModel",
+    "code_globals",
+    "decode_json",
+    "describe_table",
+    "dump_figure",
+    "dump_json",
+    "dump_model",
+    "dump_table",
+    "encode_json",
+    "fingerprint",
+    "load_json",
+    "load_model",
+    "load_table",
+    "pack",
+    "read_signature",
+    "stateless",
+    "type_name",
+    "unpack",
+    "untrusted_types",
+]

@@ -1,0 +1,309 @@
+"""Fingerprints of Python values: equal content gives an equal fingerprint, in any process and on any day.
+
+The algorithm walks the object graph the way pickle would (its reduce protocol is the fallback for every type), but
+canonically:
+
+1. values without identity (numbers, strings, bytes, `None`) are hashed by content, so interning does not matter;
+2. everything with an identity gets a number when first met and is hashed as that number when met again, so that
+   aliasing inside the value and cycles are part of the fingerprint;
+3. arrays are hashed by dtype, shape and elements, whatever their memory layout; frames by column, whatever their
+   blocks; sets without order;
+4. functions and classes written in the notebook are hashed by their code, defaults, closure and attributes; the
+   notebook's globals they read are reported in `Trace.globals`, not followed;
+5. what cannot be hashed for sure raises `CannotFingerprint`: a caller must then take the value as changed.
+
+Large buffers go through XXH3-128 (not cryptographic: a fingerprint detects change, it does not defend against
+forgery), the structure through BLAKE2b.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import hashlib
+import io
+import pickle
+import struct
+import types
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+
+# Values without inner state that can change: sharing one is not aliasing.
+_IMMUTABLE = frozenset(
+    {
+        "datetime.date",
+        "datetime.datetime",
+        "datetime.time",
+        "datetime.timedelta",
+        "datetime.timezone",
+        "decimal.Decimal",
+        "fractions.Fraction",
+        "builtins.range",
+        "builtins.slice",
+        "builtins.ellipsis",
+        "builtins.NotImplementedType",
+        "re.Pattern",
+        "uuid.UUID",
+        "zoneinfo.ZoneInfo",
+        "pathlib.PosixPath",
+        "pathlib.WindowsPath",
+        "pathlib._local.PosixPath",
+        "pathlib._local.WindowsPath",
+        "operator.itemgetter",
+        "operator.attrgetter",
+        "operator.methodcaller",
+    }
+)
+_PLAIN = frozenset({int, float, str, bytes, bool, type(None), complex})
+# A list or dictionary of so many plain values is hashed in one piece; below, the walk is cheaper than the pickler.
+_BULK = 32
+
+
+class CannotFingerprint(Exception):  # noqa: N818 - told to the caller as a fact, seldom an error
+    """The value holds something whose content cannot be known: take it as changed."""
+
+
+@dataclass
+class Trace:
+    """What a walk saw beside the content.
+
+    `shared` holds the ids of all mutable objects, `memory` the ids of the objects that own the memory of bare
+    arrays, `framed` the same for arrays inside pandas objects, `globals` the names of the notebook that functions in
+    the value read, `modules` the modules whose code the value refers to by name. `alive` keeps temporaries alive,
+    because an id is unique only as long as its object lives.
+    """
+
+    shared: set[int] = field(default_factory=set)
+    memory: set[int] = field(default_factory=set)
+    framed: set[int] = field(default_factory=set)
+    globals: set[str] = field(default_factory=set)
+    modules: set[str] = field(default_factory=set)
+    alive: list[Any] = field(default_factory=list)
+
+
+def fingerprint(value: Any, *, namespace: Mapping[str, Any] | None = None, trace: Trace | None = None) -> str:
+    """Return the fingerprint of a value, 40 hexadecimal digits.
+
+    Parameters
+    ----------
+    value
+        Any Python object.
+    namespace
+        The notebook's globals: functions living in it are hashed without following their globals.
+    trace
+        Filled with what the walk saw, when given.
+
+    Raises
+    ------
+    CannotFingerprint
+        When some part of the value has no content that can be read.
+    """
+    walker = Walker(namespace, trace or Trace())
+    try:
+        walker.walk(value)
+    except CannotFingerprint:
+        raise
+    except RecursionError:
+        raise
+    except Exception as error:  # a reduce method may raise anything
+        message = f"{type(value).__name__}: {type(error).__name__}: {error}"
+        raise CannotFingerprint(message) from error
+    return walker.digest()
+
+
+class Walker:
+    """One walk over one value: the hash so far, and what was met."""
+
+    def __init__(self, namespace: Mapping[str, Any] | None, trace: Trace) -> None:
+        self._hash = hashlib.blake2b(digest_size=20)
+        self.seen: dict[int, int] = {}
+        self.namespace = namespace
+        self.trace = trace
+        self.in_frame = 0
+
+    def apart(self) -> Walker:
+        """Return a walker for a part whose place among the others does not count."""
+        return Walker(self.namespace, self.trace)
+
+    def digest(self) -> str:
+        """Return the fingerprint of what was hashed so far."""
+        return self._hash.hexdigest()
+
+    def tag(self, tag: str, payload: bytes = b"") -> None:
+        """Hash what a part is, and its bytes."""
+        # Lengths keep ("ab", "c") and ("a", "bc") apart.
+        self._hash.update(struct.pack("<I", len(tag)) + tag.encode() + struct.pack("<Q", len(payload)))
+        self._hash.update(payload)
+
+    def buffer(self, tag: str, data: Any) -> None:
+        """Hash a part with many bytes."""
+        from xxhash import xxh3_128
+
+        self.tag(tag, xxh3_128(data).digest())
+
+    def met(self, value: Any) -> bool:
+        """Say whether a value with identity was met before, and then hash its number; else give it one."""
+        known = self.seen.get(id(value))
+        if known is not None:
+            self.tag("again", struct.pack("<Q", known))
+            return True
+        self.seen[id(value)] = len(self.seen)
+        self.trace.alive.append(value)
+        return False
+
+    def walk(self, value: Any) -> None:
+        """Hash a value of any type."""
+        kind = type(value)
+        if kind in _PLAIN:
+            self._plain(kind, value)
+            return
+        walk = _CONTAINERS.get(kind) or _code().WALKS.get(kind)
+        if walk is not None:
+            walk(self, value)
+            return
+        if isinstance(value, type):
+            _code().class_(self, value)
+            return
+        if f"{kind.__module__}.{kind.__qualname__}" in _IMMUTABLE:
+            self.reduced(value)
+            return
+        special = _data().walk_of(value)
+        if special is not None:
+            special(self, value)
+            return
+        if not self.met(value):
+            self.trace.shared.add(id(value))
+            self.reduced(value)
+
+    def _plain(self, kind: type, value: Any) -> None:
+        if kind is str:
+            self.tag("str", value.encode("utf-8", "surrogatepass"))
+        elif kind is bytes:
+            self.tag("bytes", value)
+        elif kind is float:
+            self.tag("float", struct.pack("<d", value))
+        elif kind is complex:
+            self.tag("complex", struct.pack("<dd", value.real, value.imag))
+        else:
+            # bool, int and None: their text names type and value.
+            self.tag(kind.__name__, repr(value).encode())
+
+    def bulk(self, values: Iterable[Any]) -> bool:
+        """Hash a flat run of plain values in one piece; False when something else is among them."""
+        flat = list(values)
+        if len(flat) < _BULK or not {type(value) for value in flat} <= _PLAIN:
+            return False
+        out = io.BytesIO()
+        pickler = pickle.Pickler(out, protocol=4)
+        # `fast` switches the memo off: equal values give equal bytes whether or not they are one object.
+        pickler.fast = True
+        pickler.dump(flat)
+        self.buffer("bulk", out.getbuffer())
+        return True
+
+    def reduced(self, value: Any) -> None:
+        """Hash an object by what pickle would store of it."""
+        kind = type(value)
+        reducer = copyreg.dispatch_table.get(kind)
+        reduced: Any = reducer(value) if reducer is not None else value.__reduce_ex__(4)
+        self.trace.modules.add(kind.__module__)
+        self.tag("object", f"{kind.__module__}.{kind.__qualname__}".encode())
+        if isinstance(reduced, str):
+            self.tag("global", reduced.encode())
+            return
+        self.trace.alive.append(reduced)
+        if kind.__module__ == "__main__":
+            self.walk(kind)
+        make, arguments, *rest = reduced
+        self.walk(make)
+        # `__newobj__`'s first argument is the class, hashed by name above; walking it again costs nothing.
+        self.walk(tuple(arguments))
+        state, items, pairs = (*rest, None, None, None)[:3]
+        self.walk(state)
+        for item in items or ():
+            self.walk(item)
+        for key, item in pairs or ():
+            self.walk(key)
+            self.walk(item)
+
+
+def _sequence(walker: Walker, value: Any) -> None:
+    if type(value) is tuple:
+        # A tuple's own identity does not matter, but a list inside it may lead back to it.
+        if walker.met(value):
+            return
+    else:
+        if walker.met(value):
+            return
+        walker.trace.shared.add(id(value))
+    walker.tag(type(value).__name__, struct.pack("<Q", len(value)))
+    if not walker.bulk(value):
+        for item in value:
+            walker.walk(item)
+
+
+def _mapping(walker: Walker, value: dict[Any, Any]) -> None:
+    if walker.met(value):
+        return
+    walker.trace.shared.add(id(value))
+    if walker.namespace is not None and value is walker.namespace:
+        walker.tag("namespace")
+        return
+    walker.tag("dict", struct.pack("<Q", len(value)))
+    if not walker.bulk(chain.from_iterable(value.items())):
+        for key, item in value.items():
+            walker.walk(key)
+            walker.walk(item)
+
+
+def _unordered(walker: Walker, value: set[Any] | frozenset[Any]) -> None:
+    if walker.met(value):
+        return
+    if type(value) is set:
+        walker.trace.shared.add(id(value))
+    walker.tag(type(value).__name__, struct.pack("<Q", len(value)))
+    digests = []
+    for item in value:
+        inner = walker.apart()
+        inner.walk(item)
+        digests.append(inner.digest())
+    walker.tag("items", "".join(sorted(digests)).encode())
+
+
+def _byte_array(walker: Walker, value: bytearray) -> None:
+    if not walker.met(value):
+        walker.trace.shared.add(id(value))
+        walker.buffer("bytearray", value)
+
+
+def _mapping_proxy(walker: Walker, value: types.MappingProxyType[Any, Any]) -> None:
+    walker.tag("mappingproxy")
+    walker.walk(dict(value))
+
+
+_CONTAINERS: dict[type, Callable[[Walker, Any], None]] = {
+    list: _sequence,
+    tuple: _sequence,
+    dict: _mapping,
+    set: _unordered,
+    frozenset: _unordered,
+    bytearray: _byte_array,
+    types.MappingProxyType: _mapping_proxy,
+}
+
+
+def _code() -> types.ModuleType:
+    # Here and not above: the walks of code and data know the walker.
+    from mlops_nb.artifacts import fingerprint_code
+
+    return fingerprint_code
+
+
+def _data() -> types.ModuleType:
+    from mlops_nb.artifacts import fingerprint_data
+
+    return fingerprint_data

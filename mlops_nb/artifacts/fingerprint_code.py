@@ -1,0 +1,210 @@
+"""How code is fingerprinted: functions, classes, methods, cells, modules."""
+
+from __future__ import annotations
+
+import sys
+import types
+from typing import TYPE_CHECKING, Any
+
+from mlops_nb.artifacts.fingerprint import CannotFingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mlops_nb.artifacts.fingerprint import Walker
+
+_CLASS_PLUMBING = frozenset(
+    {
+        "__dict__",
+        "__weakref__",
+        "__module__",
+        "_abc_impl",
+        "__abstractmethods__",
+        "__firstlineno__",
+        "__static_attributes__",
+        "__annotate_func__",
+        "__annotations_cache__",
+        "__slotnames__",
+    }
+)
+
+
+def code_globals(code: types.CodeType) -> set[str]:
+    """Return the global names that a code object and the ones nested in it may read or bind."""
+    names = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            names |= code_globals(constant)
+    return names
+
+
+def stateless(function: types.FunctionType) -> bool:
+    """Say whether nothing in the function can change: no attributes, no closure, no mutable defaults."""
+    defaults = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
+    plain = (int, float, str, bytes, bool, complex, type(None), type, types.BuiltinFunctionType)
+    return not vars(function) and not function.__closure__ and all(isinstance(value, plain) for value in defaults)
+
+
+def _importable(value: Any) -> bool:
+    module = sys.modules.get(getattr(value, "__module__", None) or "")
+    if module is None or module.__name__ == "__main__":
+        return False
+    found: Any = module
+    for part in value.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return found is value
+
+
+def module(walker: Walker, value: types.ModuleType) -> None:
+    """Hash a module by its name: modules are imported, not carried."""
+    walker.trace.modules.add(value.__name__)
+    walker.tag("module", value.__name__.encode())
+
+
+def builtin(walker: Walker, value: Any) -> None:
+    """Hash a builtin by its name, a bound one with what it is bound to."""
+    owner = value.__self__
+    if owner is None or isinstance(owner, types.ModuleType):
+        walker.tag("builtin", f"{value.__module__}.{value.__qualname__}".encode())
+    else:
+        walker.tag("method", value.__name__.encode())
+        walker.walk(owner)
+
+
+def method(walker: Walker, value: types.MethodType) -> None:
+    """Hash a bound method: its function and its object."""
+    walker.tag("bound")
+    walker.walk(value.__func__)
+    walker.walk(value.__self__)
+
+
+def cell(walker: Walker, value: types.CellType) -> None:
+    """Hash a closure's cell: shared by all functions that close over it."""
+    if walker.met(value):
+        return
+    walker.trace.shared.add(id(value))
+    try:
+        content = value.cell_contents
+    except ValueError:
+        walker.tag("empty cell")
+    else:
+        walker.tag("cell")
+        walker.walk(content)
+
+
+def code_object(walker: Walker, code: types.CodeType) -> None:
+    """Hash what code does, and not where it was typed."""
+    walker.tag("code", code.co_code)
+    walker.tag(
+        "shape",
+        repr(
+            (
+                code.co_name,
+                code.co_names,
+                code.co_varnames,
+                code.co_freevars,
+                code.co_cellvars,
+                code.co_flags,
+                code.co_argcount,
+                code.co_posonlyargcount,
+                code.co_kwonlyargcount,
+                getattr(code, "co_exceptiontable", b""),
+            )
+        ).encode(),
+    )
+    for constant in code.co_consts:
+        walker.walk(constant)
+
+
+def function(walker: Walker, given: types.FunctionType) -> None:
+    """Hash a function by name where a module holds it, by its code and state otherwise."""
+    if walker.met(given):
+        return
+    local = walker.namespace is not None and given.__globals__ is walker.namespace
+    if not local and _importable(given):
+        walker.trace.modules.add(given.__module__)
+        walker.tag("function", f"{given.__module__}.{given.__qualname__}".encode())
+        return
+    if not stateless(given):
+        walker.trace.shared.add(id(given))
+    walker.tag("def", given.__qualname__.encode())
+    code_object(walker, given.__code__)
+    walker.walk(given.__defaults__)
+    walker.walk(given.__kwdefaults__)
+    walker.walk(given.__closure__)
+    walker.walk(given.__annotations__)
+    walker.walk(given.__doc__)
+    walker.walk(vars(given))
+    if local:
+        walker.trace.globals |= code_globals(given.__code__)
+    else:
+        for name in sorted(code_globals(given.__code__)):
+            if name in given.__globals__:
+                walker.tag("global", name.encode())
+                walker.walk(given.__globals__[name])
+
+
+def class_(walker: Walker, value: type) -> None:
+    """Hash a class by name where a module holds it, by its body otherwise."""
+    if value.__module__ != "__main__" and _importable(value):
+        walker.trace.modules.add(value.__module__)
+        walker.tag("class", f"{value.__module__}.{value.__qualname__}".encode())
+        return
+    if walker.met(value):
+        return
+    walker.tag("class body", value.__qualname__.encode())
+    walker.walk(type(value))
+    walker.walk(tuple(base for base in value.__bases__ if base is not object))
+    # `__abc_tpflags__`, `_abc_impl` and the like belong to the interpreter, and cannot be read.
+    for name, member in vars(value).items():
+        if name not in _CLASS_PLUMBING and type(member).__name__ != "_abc_data":
+            walker.walk(name)
+            walker.walk(member)
+
+
+def wrapper(walker: Walker, value: staticmethod[Any, Any] | classmethod[Any, Any, Any]) -> None:
+    """Hash a static or class method."""
+    walker.tag(type(value).__name__)
+    walker.walk(value.__func__)
+
+
+def property_(walker: Walker, value: property) -> None:
+    """Hash a property by its accessors."""
+    walker.tag("property")
+    walker.walk((value.fget, value.fset, value.fdel, value.__doc__))
+
+
+def member(walker: Walker, value: Any) -> None:
+    """Hash a descriptor of the interpreter: its class and name say all there is."""
+    walker.tag("member", f"{value.__objclass__.__qualname__}.{value.__name__}".encode())
+
+
+def unknowable(walker: Walker, value: Any) -> None:
+    """Refuse what has no content that can be read."""
+    del walker
+    message = f"a {type(value).__name__} has no content that can be read"
+    raise CannotFingerprint(message)
+
+
+WALKS: dict[type, Callable[[Walker, Any], None]] = {
+    types.ModuleType: module,
+    types.BuiltinFunctionType: builtin,
+    types.MethodType: method,
+    types.FunctionType: function,
+    types.CellType: cell,
+    types.CodeType: code_object,
+    types.MemberDescriptorType: member,
+    types.GetSetDescriptorType: member,
+    types.WrapperDescriptorType: member,
+    types.MethodDescriptorType: member,
+    types.ClassMethodDescriptorType: member,
+    staticmethod: wrapper,
+    classmethod: wrapper,
+    property: property_,
+    types.GeneratorType: unknowable,
+    types.CoroutineType: unknowable,
+    types.AsyncGeneratorType: unknowable,
+    types.FrameType: unknowable,
+    types.TracebackType: unknowable,
+    memoryview: unknowable,
+}

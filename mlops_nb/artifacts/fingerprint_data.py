@@ -1,0 +1,150 @@
+"""How NumPy's and pandas' values are fingerprinted: by content, whatever their memory layout."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+
+    from mlops_nb.artifacts.fingerprint import Walker
+
+
+def walk_of(value: Any) -> Callable[[Walker, Any], None] | None:
+    """Return the walk of a NumPy or pandas value; neither is imported for asking."""
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        if type(value) is numpy.ndarray:
+            return hash_array
+        if isinstance(value, numpy.generic):
+            return hash_scalar
+        if isinstance(value, numpy.dtype):
+            return _reduced
+    pandas = sys.modules.get("pandas")
+    # A half-imported pandas has no classes yet.
+    if pandas is not None and hasattr(pandas, "DataFrame"):
+        if type(value) in {pandas.DataFrame, pandas.Series} or type(value) is pandas.MultiIndex:
+            return hash_pandas
+        if type(value) in {pandas.Index, pandas.DatetimeIndex, pandas.TimedeltaIndex}:
+            return hash_pandas
+    return None
+
+
+def _reduced(walker: Walker, value: Any) -> None:
+    walker.reduced(value)
+
+
+def hash_array(walker: Walker, value: np.ndarray) -> None:
+    """Hash dtype, shape, flags and elements; note who owns the memory."""
+    import numpy as np
+
+    if walker.met(value):
+        return
+    owner: Any = value
+    while isinstance(getattr(owner, "base", None), np.ndarray):
+        owner = owner.base
+    base = getattr(owner, "base", None)
+    if base is not None:
+        owner = base.obj if isinstance(base, memoryview) else base
+    # The walked array alone must not make its owner look shared; equal owners of two arrays do.
+    (walker.trace.framed if walker.in_frame else walker.trace.memory).add(id(owner))
+    walker.trace.alive.append(owner)
+    walker.trace.shared.add(id(value))
+    walker.tag("array", f"{value.dtype.str}{value.dtype.descr if value.dtype.names else ''}{value.shape}".encode())
+    walker.tag("flags", bytes([value.flags.writeable, value.flags.f_contiguous and not value.flags.c_contiguous]))
+    if value.dtype.hasobject:
+        for item in value.ravel(order="K").tolist() if value.dtype.names is None else value.ravel().tolist():
+            walker.walk(item)
+        return
+    data = value if value.flags.c_contiguous or value.flags.f_contiguous else np.ascontiguousarray(value)
+    flat = data.reshape(-1, order="A")
+    walker.buffer("data", flat.view(np.uint8) if flat.size and flat.dtype.itemsize else b"")
+
+
+def hash_scalar(walker: Walker, value: np.generic) -> None:
+    """Hash a NumPy scalar: dtype and bytes."""
+    walker.tag("scalar", value.dtype.str.encode())
+    if value.dtype.hasobject or value.dtype.names:
+        walker.walk(value.item())
+    else:
+        walker.tag("value", value.tobytes())
+
+
+def hash_pandas(walker: Walker, value: Any) -> None:
+    """Hash a frame, series or index by its labels, columns, attributes and flags."""
+    import pandas as pd
+
+    if walker.met(value):
+        return
+    walker.trace.shared.add(id(value))
+    walker.tag("pandas", f"{type(value).__module__}.{type(value).__qualname__}".encode())
+    walker.in_frame += 1
+    try:
+        if isinstance(value, pd.DataFrame):
+            walker.walk(value.index)
+            walker.walk(value.columns)
+            for position in range(value.shape[1]):
+                _pandas_values(walker, value.iloc[:, position])
+        elif isinstance(value, pd.Series):
+            walker.walk(value.index)
+            walker.walk(value.name)
+            _pandas_values(walker, value)
+        elif isinstance(value, pd.MultiIndex):
+            walker.walk((list(value.names), [list(level) for level in value.levels]))
+            for codes in value.codes:
+                walker.walk(codes.copy())
+        else:
+            walker.walk(list(value.names))
+            _pandas_values(walker, value)
+            walker.walk(getattr(value, "freqstr", None))
+        walker.walk(getattr(value, "attrs", None) or None)
+        flags = getattr(value, "flags", None)
+        walker.walk(None if flags is None else flags.allows_duplicate_labels)
+        for name in getattr(value, "_metadata", ()):
+            if name != "_name":
+                walker.walk(getattr(value, name, None))
+    finally:
+        walker.in_frame -= 1
+
+
+def _pandas_values(walker: Walker, column: Any) -> None:
+    """Hash the values of a Series or flat Index, under their dtype."""
+    import numpy as np
+
+    values = column.array
+    walker.trace.alive.append(values)
+    walker.tag("dtype", repr(column.dtype).encode())
+    held = getattr(values, "_ndarray", None)
+    if isinstance(held, np.ndarray):
+        _plain_array(walker, held)
+        return
+    name = type(values).__name__
+    if name == "Categorical":
+        walker.walk(list(values.categories))
+        _plain_array(walker, values.codes)
+    elif name in {"ArrowStringArray", "ArrowExtensionArray", "ArrowStringArrayNumpySemantics"}:
+        _arrow(walker, values)
+    else:
+        walker.walk(values)
+
+
+def _plain_array(walker: Walker, array: np.ndarray) -> None:
+    """Hash an array by content alone, noting who owns its memory."""
+    walker.seen.pop(id(array), None)
+    hash_array(walker, array)
+
+
+def _arrow(walker: Walker, values: Any) -> None:
+    import pyarrow as pa
+
+    chunked = values.__arrow_array__()
+    combined = chunked.combine_chunks() if isinstance(chunked, pa.ChunkedArray) else chunked
+    if isinstance(combined, pa.ChunkedArray):
+        combined = pa.concat_arrays(combined.chunks) if combined.num_chunks else pa.array([], combined.type)
+    # A slice keeps its parent's buffers; the IPC form holds the selected rows only.
+    batch = pa.record_batch([combined], names=["v"])
+    walker.tag("arrow", str(combined.type).encode())
+    walker.buffer("rows", batch.serialize())

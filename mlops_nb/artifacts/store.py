@@ -1,0 +1,205 @@
+"""The content-addressed store: bytes under the SHA-256 of their content, whole or not there.
+
+A write goes to a temporary name on the same file system, is flushed to the disk and renamed; the name is the content's
+digest, so two writers of the same content cannot harm each other and nothing is ever overwritten. Any fsspec URL
+works; a local folder is the default and the fast path (memory maps, hard guarantees of `rename`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import mmap
+import os
+import secrets
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlops_nb.artifacts.blob import CorruptArtifact
+from mlops_nb.errors import MlopsNbError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_CHUNK = 1 << 22
+_DIGITS = frozenset("0123456789abcdef")
+_DIGEST_LENGTH = 64
+
+
+class ArtifactMissing(MlopsNbError):  # noqa: N818 - the name of the fact
+    """The store does not hold what was asked for."""
+
+    code = "artifact-missing"
+
+
+class StoreUnwritable(UsageError):  # noqa: N818 - the name of the fact
+    """The store's folder cannot be written."""
+
+    code = "store-unwritable"
+
+
+class ArtifactStore:
+    """A folder (or fsspec URL) of immutable content.
+
+    Parameters
+    ----------
+    url
+        A path, or any URL that fsspec opens (`s3://bucket/prefix`, `memory://name`).
+    """
+
+    def __init__(self, url: str | Path) -> None:
+        self.url = str(url)
+        self._root: Path | None = None
+        self._fs: Any = None
+        self._prefix = ""
+        if "://" in self.url and not self.url.startswith("file://"):
+            import fsspec
+
+            self._fs, self._prefix = fsspec.core.url_to_fs(self.url)
+        else:
+            self._root = Path(self.url.removeprefix("file://")).absolute()
+
+    def put(self, pieces: bytes | Iterable[bytes | memoryview]) -> tuple[str, int]:
+        """Store content; return its digest and its length in bytes.
+
+        Raises
+        ------
+        StoreUnwritable
+            When the folder cannot be written; a full disk says so.
+        """
+        parts: Iterable[bytes | memoryview] = [pieces] if isinstance(pieces, bytes) else pieces
+        if self._root is None:
+            return self._put_remote(parts)
+        aside = self._root / "incoming" / f"{os.getpid()}-{secrets.token_hex(8)}"
+        sha = hashlib.sha256()
+        length = 0
+        try:
+            aside.parent.mkdir(parents=True, exist_ok=True)
+            with aside.open("wb") as out:
+                for part in parts:
+                    sha.update(part)
+                    out.write(part)
+                    length += len(part) if isinstance(part, bytes) else part.nbytes
+                digest = sha.hexdigest()
+                place = self._local(digest)
+                if place.exists():
+                    aside.unlink()
+                    return digest, length
+                out.flush()
+                os.fsync(out.fileno())
+            place.parent.mkdir(exist_ok=True, parents=True)
+            aside.chmod(stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH)
+            aside.replace(place)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                aside.unlink(missing_ok=True)
+            message = f"The artifact store {self.url} cannot be written: {error.strerror or error}."
+            raise StoreUnwritable(message, hint="Free space or rights there, or set another `store` folder.") from error
+        return digest, length
+
+    def put_file(self, path: Path) -> tuple[str, int]:
+        """Store a file's content; return its digest and length."""
+
+        def chunks() -> Iterator[bytes]:
+            with path.open("rb") as source:
+                while chunk := source.read(_CHUNK):
+                    yield chunk
+
+        return self.put(chunks())
+
+    def get(self, digest: str) -> bytes:
+        """Return the whole content, verified against its digest."""
+        if self._root is None:
+            data = self._read_remote(digest)
+        else:
+            try:
+                data = self._local(digest).read_bytes()
+            except FileNotFoundError:
+                raise self._missing(digest) from None
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise self._corrupt(digest)
+        return data
+
+    def map(self, digest: str) -> bytes | mmap.mmap:
+        """Return the content as a private copy-on-write map where the store is local, else as bytes.
+
+        The map is not verified byte for byte, which would cost what the map saves; `verify` does that.
+        """
+        if self._root is None:
+            return self.get(digest)
+        try:
+            with self._local(digest).open("rb") as source:
+                return mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_COPY)
+        except FileNotFoundError:
+            raise self._missing(digest) from None
+        except ValueError:
+            # An empty file cannot be mapped.
+            return b""
+
+    def has(self, digest: str) -> bool:
+        """Say whether the content is there."""
+        if self._root is not None:
+            return self._local(digest).exists()
+        return bool(self._fs.exists(self._remote(digest)))
+
+    def path(self, digest: str) -> Path:
+        """Return the local file of a content, for programs that read files.
+
+        Raises
+        ------
+        ArtifactMissing
+            When it is not there, or the store is not local.
+        """
+        if self._root is None or not self._local(digest).exists():
+            raise self._missing(digest)
+        return self._local(digest)
+
+    def verify(self, digest: str) -> bool:
+        """Read the content through and say whether it is there and still what its name says."""
+        try:
+            self.get(digest)
+        except (ArtifactMissing, CorruptArtifact):
+            return False
+        return True
+
+    def _local(self, digest: str) -> Path:
+        _check(digest)
+        assert self._root is not None  # noqa: S101 - callers asked for a local store
+        return self._root / digest[:2] / digest[2:]
+
+    def _remote(self, digest: str) -> str:
+        _check(digest)
+        return f"{self._prefix}/{digest[:2]}/{digest[2:]}"
+
+    def _put_remote(self, parts: Iterable[bytes | memoryview]) -> tuple[str, int]:
+        # The name is the digest, so the content must be known before the name; object stores publish whole objects.
+        data = b"".join(bytes(part) for part in parts)
+        digest = hashlib.sha256(data).hexdigest()
+        place = self._remote(digest)
+        if not self._fs.exists(place):
+            self._fs.makedirs(place.rsplit("/", 1)[0], exist_ok=True)
+            self._fs.pipe_file(place, data)
+        return digest, len(data)
+
+    def _read_remote(self, digest: str) -> bytes:
+        try:
+            data: bytes = self._fs.cat_file(self._remote(digest))
+        except FileNotFoundError:
+            raise self._missing(digest) from None
+        return data
+
+    def _missing(self, digest: str) -> ArtifactMissing:
+        message = f"The artifact {digest[:12]} is not in the store {self.url}."
+        return ArtifactMissing(message, hint="Run the pipeline again: its step will make it anew.")
+
+    def _corrupt(self, digest: str) -> CorruptArtifact:
+        message = f"The artifact {digest[:12]} in {self.url} is corrupt: its content has another digest."
+        return CorruptArtifact(message, hint="Delete it and run again: its step will make it anew.")
+
+
+def _check(digest: str) -> None:
+    # A digest becomes a path: nothing but 64 hexadecimal digits may.
+    if len(digest) != _DIGEST_LENGTH or not set(digest) <= _DIGITS:
+        message = f"{digest!r} is not the digest of an artifact."
+        raise UsageError(message, hint="A digest is 64 hexadecimal digits.")

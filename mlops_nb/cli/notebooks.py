@@ -1,0 +1,92 @@
+"""Verbs about a notebook as it is written: check, suggest, compile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlops_nb.cli.console import AsJson, console, print_json
+from mlops_nb.cli.diagnostics import show
+
+NotebookPath = Annotated[Path, typer.Argument(metavar="NOTEBOOK", help="The notebook's .ipynb file.")]
+_USAGE = 2
+
+
+def check(notebook: NotebookPath, as_json: AsJson = False) -> None:
+    """Say what is wrong with a notebook's tags, settings and dataflow, and how to mend it."""
+    from mlops_nb.lifecycle import read
+    from mlops_nb.notebook import has_errors
+
+    graph = read(notebook).graph
+    if as_json:
+        print_json(
+            {
+                "notebook": str(notebook),
+                "ok": not has_errors(graph.diagnostics),
+                "steps": [step.name for step in graph.steps],
+                "diagnostics": [found.as_dict() for found in graph.diagnostics],
+            }
+        )
+    else:
+        out = console()
+        show(graph.diagnostics, out)
+        count = f"{len(graph.steps)} steps, {len(graph.diagnostics)} findings"
+        verdict = "[red]not runnable[/]" if has_errors(graph.diagnostics) else "[green]runnable[/]"
+        out.print(f"{notebook}: {verdict}, {count}", highlight=False)
+    if has_errors(graph.diagnostics):
+        raise typer.Exit(_USAGE)
+
+
+def suggest(
+    notebook: NotebookPath,
+    write: Annotated[bool, typer.Option("--write", help="Write the tags into the notebook.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Propose tags from the notebook's headings and dataflow, as a diff; nothing changes without `--write`."""
+    from mlops_nb.notebook import read_notebook, write_notebook
+    from mlops_nb.steps.suggest import suggest as propose
+
+    loaded = read_notebook(notebook)
+    suggestion = propose(loaded)
+    if as_json:
+        print_json({"notebook": str(notebook), "written": write, "changes": suggestion.as_dicts()})
+    else:
+        from rich.syntax import Syntax
+
+        out = console()
+        text = suggestion.as_diff()
+        out.print(Syntax(text, "diff", background_color="default", word_wrap=True) if text else "Nothing to propose.")
+    if write and suggestion.changes:
+        write_notebook(suggestion.apply(loaded), notebook)
+        if not as_json:
+            out.print(f"Written to {notebook}. Next: mlops-nb check {notebook}", highlight=False)
+    elif not as_json and suggestion.changes:
+        out.print(f"Nothing was written. To apply: mlops-nb suggest {notebook} --write", style="dim", highlight=False)
+
+
+def compile_(notebook: NotebookPath, as_json: AsJson = False) -> None:
+    """Write the pipeline as a plain Ploomber project, which `ploomber build` runs without mlops_nb."""
+    from mlops_nb.lifecycle import compile_pipeline, read
+
+    pipeline = read(notebook)
+    compiled = compile_pipeline(pipeline)
+    if as_json:
+        print_json({"folder": str(pipeline.folder), **compiled.as_dict()})
+        return
+    out = console()
+    show(pipeline.graph.diagnostics, out)
+    out.print(
+        f"{pipeline.folder}: {len(compiled.written)} written, {len(compiled.unchanged)} unchanged, "
+        f"{len(compiled.removed)} removed",
+        highlight=False,
+    )
+    out.print(f"Next: mlops-nb run {notebook}, or `ploomber build` in that folder.", style="dim", highlight=False)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these verbs."""
+    app.command()(check)
+    app.command()(suggest)
+    app.command("compile")(compile_)

@@ -1,0 +1,105 @@
+"""Papermill's engine for a step: its own client, on a kernel that we start, watch and end.
+
+Papermill's stock engine leaves the sockets of a kernel it was given open, and every one of its keyword arguments
+would have to pass through a dozen signatures; `execute_managed_notebook` is the documented place to differ.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from mlops_nb.notebook import import_nbformat
+from mlops_nb.steps import as_source
+
+import_nbformat()
+with warnings.catch_warnings():
+    # Papermill reads its own version through a deprecated door.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import papermill
+
+from nbclient.exceptions import DeadKernelError
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import Engine, papermill_engines
+from papermill.translators import PythonTranslator, papermill_translators
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from mlops_nb.execution.kernels import Kernel
+
+NAME = "mlops_nb"
+
+
+class StepEngine(Engine):  # type: ignore[misc]
+    """Runs a notebook's cells on a kernel that is already there."""
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> None:
+        """Run the cells and close the client; the kernel stays with whoever started it."""
+        client = PapermillNotebookClient(
+            nb_man,
+            km=options["km"],
+            kernel_name=kernel_name,
+            timeout=None,
+            startup_timeout=options["start_timeout"],
+            on_cell_start=options["on_cell_start"],
+            on_cell_executed=options["on_cell_executed"],
+            log=logging.getLogger("papermill"),
+        )
+        try:
+            client.execute()
+        finally:
+            if client.kc is not None:
+                client.kc.stop_channels()
+                client.kc = None
+
+
+class TypedTranslator(PythonTranslator):  # type: ignore[misc]
+    """Writes parameters with their types: Papermill would turn a date into text."""
+
+    @classmethod
+    def translate(cls, val: Any) -> str:
+        """Return the Python expression of a value."""
+        return as_source(val)
+
+
+def execute(
+    place: Path,
+    parameters: Mapping[str, Any],
+    kernel_name: str,
+    live: Kernel,
+    on_cell: Callable[[str, str], None],
+) -> str:
+    """Let Papermill execute a notebook in place; return what crashed it beside a cell's exception.
+
+    The notebook file is saved after each cell, and holds a cell's exception with its cell.
+    """
+    papermill_engines.register(NAME, StepEngine)
+    papermill_translators.register("python", TypedTranslator)
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    # Papermill fills braces in a path with parameters; ours is a plain path.
+    path = str(place).replace("{", "{{").replace("}", "}}")
+    try:
+        papermill.execute_notebook(
+            path,
+            path,
+            parameters=dict(parameters),
+            engine_name=NAME,
+            kernel_name=kernel_name,
+            progress_bar=False,
+            km=live.manager,
+            on_cell_start=lambda cell, cell_index: on_cell("started", cell.get("id", str(cell_index))),
+            on_cell_executed=lambda cell, cell_index, execute_reply: on_cell("done", cell.get("id", str(cell_index))),
+        )
+    except papermill.PapermillExecutionError:
+        return ""
+    except DeadKernelError:
+        return "its kernel died"
+    except Exception as error:
+        # nbclient gives up in several ways when a kernel is killed under it; `live.ended` tells them apart.
+        if not live.ended:
+            return f"{type(error).__name__}: {error}"
+    return ""

@@ -1,0 +1,176 @@
+"""One kernel for one step: started, watched, and gone when the step is over."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlops_nb.errors import MlopsNbError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_POLL_S = 0.05
+_GRACE_S = 3.0
+_MIB = 1 << 20
+
+
+class KernelFailed(MlopsNbError):  # noqa: N818 - the name of the fact
+    """A kernel could not be started."""
+
+    code = "kernel"
+
+
+@dataclass
+class Kernel:
+    """A running kernel. `ended` says why we ended it, if we did."""
+
+    manager: Any
+    pid: int
+    folder: Path
+    ended: str = ""
+
+    def interrupt(self) -> None:
+        """Send the interrupt that the stop button sends."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(self.pid, signal.SIGINT)
+
+    def kill(self, why: str) -> None:
+        """End the kernel and every process it started, at once."""
+        self.ended = self.ended or why
+        # The kernel leads a process group of its own, so its children are in it.
+        for end in (lambda: os.killpg(self.pid, signal.SIGKILL), lambda: os.kill(self.pid, signal.SIGKILL)):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                end()
+
+
+@contextlib.contextmanager
+def kernel(name: str, cwd: Path, env: Mapping[str, str]) -> Iterator[Kernel]:
+    """Start a kernel; it and its children are gone when the block ends, however it ends.
+
+    Raises
+    ------
+    UsageError
+        When no kernelspec has that name.
+    KernelFailed
+        When it does not start.
+    """
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+    from jupyter_client.manager import AsyncKernelManager
+    from jupyter_core.utils import run_sync
+
+    # Unix sockets: no other user reaches them, and none of the paths can meet another kernel's. The folder is short
+    # because such a path holds about 100 bytes.
+    folder = Path(tempfile.mkdtemp(prefix="mlnb-"))
+    started: Kernel | None = None
+    try:
+        manager = AsyncKernelManager(kernel_name=name, connection_file=str(folder / "kernel.json"))
+        if os.name == "posix":
+            manager.transport = "ipc"
+            manager.ip = str(folder / "k")
+        environment = {**os.environ, **env}
+        try:
+            run_sync(manager.start_kernel)(cwd=str(cwd), env=environment)
+        except NoSuchKernel:
+            known = ", ".join(sorted(KernelSpecManager().find_kernel_specs()))
+            message = f"There is no kernel named {name!r} on this machine."
+            hint = f"Kernels here: {known or 'none'}. Choose one in JupyterLab, or install it."
+            raise UsageError(message, hint=hint) from None
+        except Exception as error:
+            message = f"The kernel {name!r} did not start: {error}."
+            raise KernelFailed(message, hint="Start it in JupyterLab to see why.") from error
+        started = Kernel(manager, manager.provisioner.pid, folder)
+        yield started
+    finally:
+        if started is not None:
+            started.kill("")
+            with contextlib.suppress(Exception):
+                # Reaps the process and closes the sockets; there is nobody left to answer.
+                run_sync(started.manager.shutdown_kernel)(now=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def event_loop() -> Iterator[None]:
+    """Give this thread the event loop that Jupyter's clients want, and close it with the block.
+
+    Jupyter makes one for each thread and leaves it open when the thread ends.
+    """
+    from jupyter_core.utils import ensure_event_loop
+
+    loop = ensure_event_loop()
+    try:
+        yield
+    finally:
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+        asyncio.set_event_loop(None)
+
+
+@dataclass
+class Watch:
+    """Ends the kernels of a run that must not go on: past their time or memory, or of a run that is cancelled."""
+
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    why_cancelled: str = "interrupted"
+
+    def cancel(self, why: str) -> None:
+        """Make every running step end, and every later one not start."""
+        self.why_cancelled = why
+        self.cancelled.set()
+
+    @contextlib.contextmanager
+    def over(self, watched: Kernel, *, timeout_s: float | None, memory_mb: int | None) -> Iterator[None]:
+        """Watch one kernel while the block runs."""
+        done = threading.Event()
+        watcher = threading.Thread(
+            target=self._watch, args=(watched, done, timeout_s, memory_mb), name=f"watch-{watched.pid}", daemon=True
+        )
+        watcher.start()
+        try:
+            yield
+        finally:
+            done.set()
+            watcher.join()
+
+    def _watch(self, watched: Kernel, done: threading.Event, timeout_s: float | None, memory_mb: int | None) -> None:
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        interrupted_at: float | None = None
+        while not done.wait(_POLL_S):
+            now = time.monotonic()
+            if interrupted_at is None and self.cancelled.is_set():
+                watched.ended = self.why_cancelled
+                watched.interrupt()
+                interrupted_at = now
+            elif interrupted_at is None and deadline is not None and now > deadline:
+                watched.ended = f"it took longer than its timeout of {timeout_s:g} s"
+                watched.interrupt()
+                interrupted_at = now
+            elif interrupted_at is not None and now - interrupted_at > _GRACE_S:
+                # Code that swallows the interrupt, or C code that never looks.
+                watched.kill(watched.ended)
+                return
+            if memory_mb is not None and interrupted_at is None:
+                used = _memory_bytes(watched.pid)
+                if used > memory_mb * _MIB:
+                    watched.kill(f"it used {used // _MIB} MiB of memory, and its limit is {memory_mb} MiB")
+                    return
+
+
+def _memory_bytes(pid: int) -> int:
+    import psutil
+
+    try:
+        parent = psutil.Process(pid)
+        return sum(process.memory_info().rss for process in (parent, *parent.children(recursive=True)))
+    except psutil.Error:
+        return 0

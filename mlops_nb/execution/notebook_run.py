@@ -1,0 +1,144 @@
+"""Run one step's notebook with Papermill, in a kernel of its own, and read what came of it.
+
+The executed notebook is saved as it goes: when the step fails, or the machine does, the cells done so far are there
+with their outputs. It counts as done when its last cell published the evidence, and only then; how the execution
+ended otherwise is told from the notebook itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mlops_nb.execution.kernels import Watch, event_loop, kernel
+from mlops_nb.handover import EVIDENCE_MIME
+from mlops_nb.metadata import StepError
+from mlops_nb.notebook import write_notebook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+# Strings hash alike in every kernel, so that the order of a set does not change at a step's boundary.
+KERNEL_ENVIRONMENT = {"PYTHONHASHSEED": "0", "PYDEVD_DISABLE_FILE_VALIDATION": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one try of a step may use."""
+
+    timeout_s: float | None = None
+    memory_mb: int | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a step's notebook ended: `evidence` when it succeeded, else an `error`, else why it was `ended`."""
+
+    evidence: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    error: StepError | None = None
+    ended: str = ""
+    cancelled: bool = False
+
+    @property
+    def succeeded(self) -> bool:
+        """Say whether the step ran to its end."""
+        return bool(self.evidence)
+
+
+def run_notebook(  # noqa: PLR0913 - what a run of a notebook consists of
+    document: Mapping[str, Any],
+    place: Path,
+    *,
+    parameters: Mapping[str, Any],
+    kernel_name: str,
+    cwd: Path,
+    limits: Limits,
+    watch: Watch,
+    on_cell: Callable[[str, str], None],
+) -> Outcome:
+    """Execute a step's notebook.
+
+    Parameters
+    ----------
+    document
+        The notebook that runs the step.
+    place
+        Where the executed notebook goes.
+    parameters
+        Values that Papermill injects.
+    kernel_name
+        The kernelspec.
+    cwd
+        The kernel's working directory.
+    limits
+        Time and memory of this try.
+    watch
+        The run's watch, which also carries its cancellation.
+    on_cell
+        Called with `started` or `done` and the cell's id.
+    """
+    write_notebook(document, place)
+    if watch.cancelled.is_set():
+        return Outcome(ended=watch.why_cancelled, cancelled=True)
+    crashed = ""
+    with (
+        event_loop(),
+        kernel(kernel_name, cwd, KERNEL_ENVIRONMENT) as live,
+        watch.over(live, timeout_s=limits.timeout_s, memory_mb=limits.memory_mb),
+    ):
+        # Papermill takes a second to import; a run whose steps are all cached never needs it.
+        from mlops_nb.execution.engine import execute
+
+        crashed = execute(place, parameters, kernel_name, live, on_cell)
+        ended = live.ended
+    return _outcome(json.loads(place.read_text(encoding="utf-8")), ended, crashed, watch)
+
+
+def _outcome(executed: Mapping[str, Any], ended: str, crashed: str, watch: Watch) -> Outcome:
+    evidence: dict[str, Any] = {}
+    error: StepError | None = None
+    number = 0
+    last_started: dict[str, Any] | None = None
+    for cell in executed["cells"]:
+        if cell["cell_type"] != "code":
+            continue
+        tags = cell["metadata"].get("tags", [])
+        number += 1
+        if cell["metadata"].get("papermill", {}).get("status") in {"running", "failed"}:
+            last_started = cell
+        for output in cell["outputs"]:
+            if output["output_type"] == "error" and error is None and "raises-exception" not in tags:
+                error = _error(cell, number, output)
+            with contextlib.suppress(KeyError):
+                evidence = output["data"][EVIDENCE_MIME]
+    if evidence and not ended and not crashed:
+        return Outcome(evidence=evidence)
+    if ended:
+        return Outcome(error=error, ended=ended, cancelled=watch.cancelled.is_set())
+    if error is not None:
+        if error.ename == "ModuleNotFoundError" and error.cell_id.startswith("mlops-nb-"):
+            why = (
+                f"its kernel cannot hand over the state ({error.evalue}); install mlops_nb in the kernel's environment"
+            )
+            return Outcome(error=error, ended=why)
+        return Outcome(error=error)
+    if crashed and last_started is not None:
+        crashed = f"{crashed} in cell `{last_started.get('id')}`"
+    why = crashed or "its last cell did not run: a cell ended the kernel (`sys.exit`, `exit`)"
+    return Outcome(ended=why, cancelled=watch.cancelled.is_set())
+
+
+def _error(cell: Mapping[str, Any], number: int, output: Mapping[str, Any]) -> StepError:
+    traceback = "\n".join(output.get("traceback", ()))
+    return StepError(
+        cell_id=str(cell.get("id", "")),
+        cell_number=number,
+        ename=str(output.get("ename", "")),
+        evalue=str(output.get("evalue", "")),
+        traceback=_ANSI.sub("", traceback),
+    )

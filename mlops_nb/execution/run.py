@@ -1,0 +1,237 @@
+"""A run: the plan becomes a Ploomber DAG, its steps run, and every fact is recorded as it happens.
+
+1. The run is recorded, with its plan, parameters, commit and environment; the notebook is copied beside it.
+2. What the plan found cached is taken over.
+3. The DAG runs the rest: each step when what it needs is there, several at once where the lock proves it harmless.
+4. Every step's inputs are checked against what the notebook's order says they were. A step that ran on others,
+   because the lock was wrong about an earlier one, runs again.
+5. The lock is brought up to date, the run is closed.
+
+An interrupt ends the kernels, records the run as cancelled and leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlops_nb.execution.events import RunEvent, silent
+from mlops_nb.execution.kernels import Watch
+from mlops_nb.execution.step_run import Progress, StepFailed, Surroundings, reuse_cached, run_step
+from mlops_nb.metadata import Origin, Parameter, PipelineVersion, RunStart
+from mlops_nb.metadata import PlannedStep as RecordedStep
+from mlops_nb.pipeline import DataflowLock, StepExecutor, build, build_dag, components, key_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mlops_nb.artifacts import ArtifactStore
+    from mlops_nb.metadata import GitState, MetadataStore, RunRecord
+    from mlops_nb.pipeline import KeyContext, Plan, Precedent
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """All that a run is asked to be, beside its plan."""
+
+    context: KeyContext
+    runs_folder: Path
+    injected: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    parameters: tuple[Parameter, ...] = ()
+    origin: Origin = field(default_factory=lambda: Origin("api"))
+    git: GitState | None = None
+    environment: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    workers: int | None = None
+    fresh: bool = False
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended, and the lock it leaves."""
+
+    run: str
+    status: str
+    reason: str
+    record: RunRecord
+    lock: DataflowLock
+    reran: tuple[str, ...] = ()
+
+
+def new_run_id(now: datetime | None = None) -> str:
+    """Return an id that sorts by time and no other run has: `20261123-164501-7f3a9c`, in UTC."""
+    at = now or datetime.now(UTC)
+    return f"{at:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+
+def run_plan(  # noqa: PLR0913 - the stores are the caller's
+    plan: Plan,
+    request: RunRequest,
+    *,
+    lock: DataflowLock,
+    store: ArtifactStore,
+    log: MetadataStore,
+    precedent: Precedent,
+    listen: Callable[[RunEvent], None] = silent,
+    watch: Watch | None = None,
+) -> RunResult:
+    """Run a plan; how it ended is in the result, whatever its steps did. An interrupt ends it as cancelled."""
+    run = new_run_id()
+    watch = watch or Watch()
+    folder = request.runs_folder / run
+    (folder / "steps").mkdir(parents=True)
+    shutil.copyfile(plan.graph.notebook.path, folder / "notebook.ipynb")
+    log.start_run(_start(run, plan, request))
+    started = time.monotonic()
+    listen(RunEvent("run-started", run, text=plan.graph.notebook.name))
+    around = Surroundings(
+        run, folder, plan, request.context, request.injected, store, log, precedent, watch, listen, request.fresh
+    )
+    progress = Progress()
+    reran: tuple[str, ...] = ()
+    try:
+        reuse_cached(around, progress)
+        _build(around, progress, request.workers or os.cpu_count() or 1)
+        reran = _check(around, progress)
+    except KeyboardInterrupt:
+        # The executor has ended the kernels and waited for them.
+        watch.cancel("interrupted")
+    except BaseException as error:
+        log.finish_run(run, "failed", f"{type(error).__name__}: {error}")
+        raise
+    status, reason = _verdict(plan, progress, watch)
+    log.finish_run(run, status, reason)
+    listen(RunEvent("run-done", run, status=status, text=reason, seconds=time.monotonic() - started))
+    names = [step.name for step in plan.graph.steps]
+    evidence = {**lock.steps, **progress.evidence}
+    new_lock = DataflowLock({name: evidence[name] for name in names if name in evidence})
+    return RunResult(run, status, reason, log.run(run), new_lock, reran)
+
+
+def _start(run: str, plan: Plan, request: RunRequest) -> RunStart:
+    steps = tuple(RecordedStep(planned.name, planned.source) for planned in plan.steps)
+    dag = {
+        "steps": [{"name": planned.name, "version": planned.source} for planned in plan.steps],
+        "edges": [[need, planned.name] for planned in plan.steps for need in planned.needs],
+    }
+    version = PipelineVersion(plan.graph.notebook.name, key_of(dag)[:32], dag)
+    return RunStart(
+        id=run,
+        version=version,
+        notebook=str(plan.graph.notebook.path),
+        origin=request.origin,
+        steps=steps,
+        parameters=request.parameters,
+        executor="local",
+        git=request.git,
+        environment=request.environment,
+        why=request.why,
+    )
+
+
+def _build(around: Surroundings, progress: Progress, workers: int) -> None:
+    """Let Ploomber run what is not cached; a failed step is in the record, not an exception here."""
+    plan = around.plan
+    executor = StepExecutor(
+        workers,
+        {planned.name: planned.after for planned in plan.steps},
+        on_interrupt=lambda: around.watch.cancel("interrupted"),
+    )
+
+    unforeseen: list[BaseException] = []
+
+    def act(name: str) -> Callable[[], None]:
+        def run_it() -> None:
+            try:
+                run_step(name, around, progress)
+            except StepFailed:
+                raise
+            except BaseException as error:
+                # Not the step's failure but ours, or the store's: the run must not go on as if it were recorded.
+                unforeseen.append(error)
+                around.watch.cancel(f"{type(error).__name__}: {error}")
+                raise
+
+        return run_it
+
+    dag = build_dag(
+        plan.graph.notebook.name,
+        [
+            (
+                planned.name,
+                planned.key or planned.source,
+                planned.hit is not None,
+                str(around.folder / "steps" / f"{planned.name}.ipynb"),
+                act(planned.name),
+            )
+            for planned in plan.steps
+        ],
+        [(need, planned.name) for planned in plan.steps for need in planned.needs],
+        executor,
+    )
+    succeeded = build(dag)
+    if unforeseen:
+        raise unforeseen[0]
+    if not succeeded:
+        failed = [name for name, status in progress.status.items() if status in {"failed", "cancelled"}]
+        left = [planned.name for planned in plan.steps if planned.name not in progress.status]
+        for name in left:
+            cause = next((need for need in _ancestors(plan, name) if need in failed), failed[0] if failed else "")
+            why = "the run was cancelled" if around.watch.cancelled.is_set() else f"it needs `{cause}`, which failed"
+            around.log.skip_steps(around.run, [name], why)
+            progress.status[name] = "skipped"
+            around.listen(RunEvent("step-done", around.run, name, "skipped", why))
+
+
+def _ancestors(plan: Plan, name: str) -> list[str]:
+    found: list[str] = []
+    waiting = list(plan.step(name).needs)
+    while waiting:
+        need = waiting.pop()
+        if need not in found:
+            found.append(need)
+            waiting += plan.step(need).needs
+    return found
+
+
+def _check(around: Surroundings, progress: Progress) -> tuple[str, ...]:
+    """Run again what ran on other inputs than the notebook's order gives it."""
+    reran: list[str] = []
+    for planned in around.plan.steps:
+        if progress.status.get(planned.name) not in {"succeeded", "cached"}:
+            continue
+        state = progress.before(around.plan, planned.name)
+        used = progress.parts[planned.name]
+        # Files are compared where they are read: a later step may rightly have written them since.
+        true = {**components(planned.step, state, around.context, planned.proven), "files": used["files"]}
+        if key_of(true) == key_of(used):
+            continue
+        why = "it ran on values that an earlier step changed after all"
+        around.listen(RunEvent("notice", around.run, planned.name, text=why))
+        around.log.reopen_step(around.run, planned.name, why)
+        reran.append(planned.name)
+        try:
+            run_step(planned.name, around, progress, again=why)
+        except StepFailed:
+            progress.deltas.pop(planned.name, None)
+    return tuple(reran)
+
+
+def _verdict(plan: Plan, progress: Progress, watch: Watch) -> tuple[Any, str]:
+    bad = [
+        planned.name
+        for planned in plan.steps
+        if progress.status.get(planned.name, "skipped") not in {"succeeded", "cached"}
+    ]
+    if not bad:
+        return "succeeded", ""
+    if watch.cancelled.is_set():
+        return "cancelled", watch.why_cancelled
+    failed = [name for name in bad if progress.status.get(name) == "failed"]
+    return "failed", f"step {', '.join(f'`{name}`' for name in failed or bad)} failed"

@@ -1,0 +1,24 @@
+"""The state that crosses a step boundary, and the code that carries it inside a step's kernel."""
+
+from mlops_nb.handover.ambient import STREAMS
+from mlops_nb.handover.covariables import described, freeze, thaw, variables
+from mlops_nb.handover.kernel import EVIDENCE_MIME, begin, end, prepare
+from mlops_nb.handover.pickling import CannotLeaveProcess, Identities
+from mlops_nb.handover.state import Covariable, Delta, State
+
+__all__ = [
+    "EVIDENCE_MIME",
+    "STREAMS",
+    "CannotLeaveProcess",
+    "Covariable",
+    "Delta",
+    "Identities",
+    "State",
+    "begin",
+    "described",
+    "end",
+    "freeze",
+    "prepare",
+    "thaw",
+    "variables",
+]

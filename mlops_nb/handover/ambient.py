@@ -1,0 +1,230 @@
+"""The state of the process that code reads without naming it: carried from step to step like a variable.
+
+Each kind is one row of `KINDS`: how to read it, how to set it, and the module that must be loaded for it to exist.
+A kind whose module is not loaded has no state. Reading returns `None` where there is nothing to carry, so that a step
+which never touched Matplotlib does not carry its settings.
+"""
+
+from __future__ import annotations
+
+import decimal
+import importlib
+import locale
+import os
+import random
+import sys
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+# Reading a random stream changes it, so only a step that draws depends on it; the rest every step depends on.
+STREAMS = frozenset({"random", "numpy.random"})
+# What must be in place before variables are thawed: their modules are found through it.
+EARLY = ("environ", "cwd", "sys.path")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of ambient state: the module it lives in, how to read and how to set it."""
+
+    module: str
+    read: Callable[[Baseline], Any]
+    write: Callable[[Any], None]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What a fresh kernel has, against which differences are carried."""
+
+    environ: Mapping[str, str]
+    path: tuple[str, ...]
+    cwd: str
+    locale: str
+    recursion_limit: int
+
+    @staticmethod
+    def now() -> Baseline:
+        """Return the baseline of this process as it is now."""
+        return Baseline(
+            dict(os.environ), tuple(sys.path), str(Path.cwd()), locale.setlocale(locale.LC_ALL), sys.getrecursionlimit()
+        )
+
+
+def _read_environ(baseline: Baseline) -> Any:
+    changed = {name: value for name, value in os.environ.items() if baseline.environ.get(name) != value}
+    gone = sorted(set(baseline.environ) - set(os.environ))
+    return {"set": changed, "unset": gone} if changed or gone else None
+
+
+def _write_environ(value: Any) -> None:
+    os.environ.update(value["set"])
+    for name in value["unset"]:
+        os.environ.pop(name, None)
+
+
+def _read_cwd(baseline: Baseline) -> Any:
+    try:
+        here = str(Path.cwd())
+    except FileNotFoundError:
+        return None
+    return here if here != baseline.cwd else None
+
+
+def _read_path(baseline: Baseline) -> Any:
+    return list(sys.path) if tuple(sys.path) != baseline.path else None
+
+
+def _write_path(value: Any) -> None:
+    sys.path[:] = value
+
+
+def _write_numpy_random(value: Any) -> None:
+    sys.modules["numpy"].random.set_state(value)
+
+
+def _write_warnings(value: Any) -> None:
+    warnings.filters[:] = value  # type: ignore[index]
+    # Python caches which warning was shown under which filters; this says they changed.
+    warnings._filters_mutated() if hasattr(warnings, "_filters_mutated") else None  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+def _read_pandas(_: Baseline) -> Any:
+    changed = {}
+    registered = sys.modules["pandas._config.config"]._registered_options  # noqa: SLF001 - defaults are nowhere else
+    options = sys.modules["pandas"]
+    for key, option in registered.items():
+        if key.startswith("mode.") and key.endswith(("data_manager", "use_inf_as_na")):
+            continue
+        value = _quietly(lambda key=key: options.get_option(key))
+        if value != option.defval:
+            changed[key] = value
+    return changed or None
+
+
+def _write_pandas(value: Any) -> None:
+    for key, held in value.items():
+        _quietly(lambda key=key, held=held: sys.modules["pandas"].set_option(key, held))
+
+
+def _quietly(act: Callable[[], Any]) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return act()
+
+
+def _read_numpy(_: Baseline) -> Any:
+    numpy = sys.modules["numpy"]
+    found = {"print": dict(numpy.get_printoptions()), "err": dict(numpy.geterr())}
+    return found if found != {"print": _NUMPY_PRINT | _extra(found["print"]), "err": _NUMPY_ERR} else None
+
+
+_NUMPY_ERR = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
+_NUMPY_PRINT = {
+    "edgeitems": 3,
+    "threshold": 1000,
+    "floatmode": "maxprec",
+    "precision": 8,
+    "suppress": False,
+    "linewidth": 75,
+    "nanstr": "nan",
+    "infstr": "inf",
+    "sign": "-",
+    "formatter": None,
+    "legacy": False,
+}
+
+
+def _extra(found: dict[str, Any]) -> dict[str, Any]:
+    # `override_repr` came with NumPy 2; a later option at its default must not look like a change either.
+    return {
+        name: None if name == "override_repr" else value for name, value in found.items() if name not in _NUMPY_PRINT
+    }
+
+
+def _write_numpy(value: Any) -> None:
+    numpy = sys.modules["numpy"]
+    numpy.set_printoptions(**value["print"])
+    numpy.seterr(**value["err"])
+
+
+def _read_matplotlib(_: Baseline) -> Any:
+    matplotlib = sys.modules["matplotlib"]
+    original = dict.copy(matplotlib.rcParamsOrig)
+    current = dict.copy(matplotlib.rcParams)
+    changed = {key: value for key, value in current.items() if key not in _RC_OF_KERNEL and value != original.get(key)}
+    return changed or None
+
+
+# The kernel chooses these, not the notebook.
+_RC_OF_KERNEL = frozenset({"backend", "backend_fallback", "interactive"})
+
+
+def _write_matplotlib(value: Any) -> None:
+    _quietly(lambda: sys.modules["matplotlib"].rcParams.update(value))
+
+
+def _read_sklearn(_: Baseline) -> Any:
+    sklearn = sys.modules["sklearn"]
+    current = sklearn.get_config()
+    default = sys.modules["sklearn._config"]._global_config  # noqa: SLF001 - the defaults are nowhere else
+    return current if current != default else None
+
+
+def _write_sklearn(value: Any) -> None:
+    sys.modules["sklearn"].set_config(**value)
+
+
+def _read_decimal(_: Baseline) -> Any:
+    context = decimal.getcontext()
+    plain = decimal.Context()
+    # Flags are raised by computing; they are part of the context as code can read them.
+    return context.copy() if repr(context) != repr(plain) else None
+
+
+def _read_locale(baseline: Baseline) -> Any:
+    current = locale.setlocale(locale.LC_ALL)
+    return current if current != baseline.locale else None
+
+
+def _read_recursion(baseline: Baseline) -> Any:
+    limit = sys.getrecursionlimit()
+    return limit if limit != baseline.recursion_limit else None
+
+
+KINDS: dict[str, Kind] = {
+    "environ": Kind("os", _read_environ, _write_environ),
+    "cwd": Kind("os", _read_cwd, os.chdir),
+    "sys.path": Kind("sys", _read_path, _write_path),
+    "random": Kind("random", lambda _: random.getstate(), random.setstate),
+    "numpy.random": Kind("numpy.random", lambda _: sys.modules["numpy"].random.get_state(), _write_numpy_random),
+    "warnings": Kind("warnings", lambda _: list(warnings.filters), _write_warnings),
+    "pandas.options": Kind("pandas._config.config", _read_pandas, _write_pandas),
+    "numpy.options": Kind("numpy", _read_numpy, _write_numpy),
+    "matplotlib": Kind("matplotlib", _read_matplotlib, _write_matplotlib),
+    "sklearn.config": Kind("sklearn._config", _read_sklearn, _write_sklearn),
+    "decimal": Kind("decimal", _read_decimal, decimal.setcontext),
+    "locale": Kind("locale", _read_locale, lambda value: locale.setlocale(locale.LC_ALL, value) and None),
+    "recursion": Kind("sys", _read_recursion, sys.setrecursionlimit),
+}
+
+
+def read_ambient(baseline: Baseline) -> dict[str, Any]:
+    """Return the ambient state of this process, by kind; only what there is to carry."""
+    found = {}
+    for name, kind in KINDS.items():
+        if kind.module in sys.modules:
+            value = kind.read(baseline)
+            if value is not None:
+                found[name] = value
+    return found
+
+
+def write_ambient(name: str, value: Any) -> None:
+    """Set one kind of ambient state, loading the module it lives in."""
+    kind = KINDS[name]
+    importlib.import_module(kind.module)
+    kind.write(value)

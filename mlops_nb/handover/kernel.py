@@ -1,0 +1,209 @@
+"""What runs in a step's kernel before and after the user's cells.
+
+`begin` thaws the state before the step; `end` freezes what the step made of it and answers with the evidence, as an
+output of the executed notebook. Both are called by cells that the pipeline adds to a step's notebook and leave no name
+behind. This side of a kernel never touches the metadata store: the executed notebook and the artifact store are the
+only wires back.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import sysconfig
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlops_nb.artifacts import ArtifactStore, fingerprint
+from mlops_nb.handover.ambient import EARLY, STREAMS, Baseline, read_ambient, write_ambient
+from mlops_nb.handover.covariables import freeze, thaw, thaw_one, variables
+from mlops_nb.handover.pickling import Identities
+from mlops_nb.handover.state import Covariable, Delta, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+EVIDENCE_MIME = "application/vnd.mlops-nb.evidence+json"
+_KEPT = "_mlops_nb_session"
+_BASELINE = "_mlops_nb_baseline"
+_OPEN_FOR_WRITING = os.O_WRONLY | os.O_RDWR
+
+
+@dataclass
+class _Session:
+    """What `begin` knows and `end` needs; kept on the shell, not in the notebook's namespace."""
+
+    store: ArtifactStore
+    state: State
+    baseline: Baseline
+    identities: Identities = field(default_factory=Identities)
+    absent: dict[str, str] = field(default_factory=dict)
+    streams: dict[str, str] = field(default_factory=dict)
+    files: _Files = field(default_factory=lambda: _Files())
+    seconds: float = 0.0
+
+
+class _Files:
+    """Which files the process opens, seen by an audit hook (PEP 578), which cannot be removed, only muted."""
+
+    def __init__(self) -> None:
+        self.read: set[str] = set()
+        self.written: set[str] = set()
+        self.listening = False
+        self._ignored = tuple(
+            str(Path(place).resolve())
+            for place in {sys.prefix, sys.base_prefix, *sysconfig.get_paths().values(), "/proc", "/dev", "/sys", "/etc"}
+            if place
+        )
+
+    def listen(self) -> None:
+        """Note every file opened from now on."""
+        self.listening = True
+        sys.addaudithook(self._heard)
+
+    def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if not self.listening or event != "open" or not isinstance(arguments[0], str | bytes | os.PathLike):
+            return
+        path = os.path.abspath(os.fsdecode(arguments[0]))  # noqa: PTH100 - called for every open, and links stay
+        mode, flags = arguments[1], arguments[2]
+        writes = any(letter in mode for letter in "wax+") if isinstance(mode, str) else bool(flags & _OPEN_FOR_WRITING)
+        (self.written if writes else self.read).add(path)
+
+    def seen(self, sink: set[str], also_ignored: Iterable[str]) -> list[str]:
+        """Return what was opened, without the files of Python, its packages and the machine."""
+        ignored = (*self._ignored, *also_ignored)
+        return sorted(
+            path
+            for path in sink
+            if not path.endswith((".py", ".pyc", ".so", ".pth", ".ipynb"))
+            and "/.ipython/" not in path
+            and "/site-packages/" not in path
+            and "/ipykernel_" not in path
+            and not any(path == place or path.startswith(f"{place}{os.sep}") for place in ignored)
+        )
+
+
+def prepare() -> None:
+    """Note what a fresh kernel looks like, before prelude cells are replayed in it."""
+    setattr(_shell(), _BASELINE, Baseline.now())
+
+
+def begin(store_url: str, state_digest: str, parts: Iterable[str] | None = None) -> None:
+    """Thaw the state before a step into this kernel's namespace.
+
+    Parameters
+    ----------
+    store_url
+        The artifact store.
+    state_digest
+        Digest of the stored `State`; empty for the first step.
+    parts
+        Names to thaw, with what they need; all of them when `None`.
+    """
+    started = time.perf_counter()
+    shell = _shell()
+    store = ArtifactStore(store_url)
+    state = State.from_json(store.get(state_digest)) if state_digest else State()
+    session = _Session(store, state, getattr(shell, _BASELINE, None) or Baseline.now())
+    setattr(shell, _KEPT, session)
+    namespace = shell.user_ns
+    for kind in EARLY:
+        _restore(session, kind, namespace)
+    if parts is not None:
+        session.state = state = state.only(parts)
+    values, session.absent = thaw(state, store, namespace=namespace, identities=session.identities)
+    namespace.update(values)
+    for module in state.imports:
+        top = module.split(".")[0]
+        # `import a.b` binds `a` alone; that `a.b` is there is part of what the notebook's `a` was.
+        if top in sys.modules:
+            importlib.import_module(module)
+    # After the variables: thawing them may import modules, which may set filters and options.
+    for kind in state.ambient:
+        if kind not in EARLY:
+            _restore(session, kind, namespace)
+    session.streams = _stream_prints(read_ambient(session.baseline), namespace)
+    session.seconds = time.perf_counter() - started
+    session.files.listen()
+
+
+def end(imports: Iterable[str] = ()) -> None:
+    """Freeze what the step changed and publish the evidence as an output of this cell.
+
+    `imports` are the dotted modules that the step's import statements name.
+    """
+    started = time.perf_counter()
+    shell = _shell()
+    session: _Session = getattr(shell, _KEPT)
+    session.files.listening = False
+    namespace = shell.user_ns
+    held = variables(namespace, shell.user_ns_hidden)
+    changed = freeze(held, session.state, session.store, namespace=namespace, identities=session.identities)
+    before = session.state.by_name()
+    delta = Delta(
+        changed=changed,
+        deleted=tuple(sorted(name for name in before if name not in held and name not in session.absent)),
+        ambient=_ambient_changes(session, namespace),
+        imports=tuple(imports),
+    )
+    digest, _ = session.store.put(delta.to_json().encode())
+    root = session.store.url
+    evidence = {
+        "delta": digest,
+        "read_files": session.files.seen(session.files.read, [root]),
+        "written_files": session.files.seen(session.files.written, [root]),
+        "seconds": {"thaw": session.seconds, "freeze": time.perf_counter() - started},
+        "peak_memory_bytes": _peak_memory_bytes(),
+    }
+    from IPython.display import publish_display_data
+
+    publish_display_data({EVIDENCE_MIME: json.loads(json.dumps(evidence)), "text/plain": ""})
+
+
+def _ambient_changes(session: _Session, namespace: dict[str, Any]) -> dict[str, Covariable]:
+    found = read_ambient(session.baseline)
+    changes: dict[str, Covariable] = {}
+    for kind, value in found.items():
+        known = session.state.ambient.get(kind)
+        print_ = fingerprint(value, namespace=namespace)
+        # A stream that nobody drew from is where the kernel's start or the state before left it.
+        if (session.streams.get(kind) if kind in STREAMS else known and known.fingerprint) == print_:
+            continue
+        (changes[kind],) = freeze(
+            {kind: value}, State(), session.store, namespace=namespace, identities=session.identities
+        )
+    for kind in session.state.ambient.keys() - found.keys():
+        # Put back to what a fresh kernel has: nothing to carry any more.
+        changes[kind] = Covariable((kind,), "default")
+    return changes
+
+
+def _stream_prints(found: dict[str, Any], namespace: dict[str, Any]) -> dict[str, str]:
+    return {kind: fingerprint(value, namespace=namespace) for kind, value in found.items() if kind in STREAMS}
+
+
+def _restore(session: _Session, kind: str, namespace: dict[str, Any]) -> None:
+    item = session.state.ambient.get(kind)
+    if item is None or item.fingerprint == "default":
+        return
+    value = thaw_one(item, session.store, namespace=namespace, identities=session.identities)[kind]
+    write_ambient(kind, value)
+
+
+def _peak_memory_bytes() -> int:
+    try:
+        import resource
+    except ImportError:
+        return 0
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used if sys.platform == "darwin" else used * 1024
+
+
+def _shell() -> Any:
+    from IPython import get_ipython
+
+    return get_ipython()  # type: ignore[no-untyped-call]

@@ -1,0 +1,281 @@
+"""Pickle values of a notebook so that they come back as what they were.
+
+cloudpickle carries functions and classes that no module holds, but gives each function a private copy of the globals
+it reads. In a notebook those globals are *the notebook*: a later cell may bind them again and an earlier function must
+see it. So here:
+
+1. a function of the notebook is rebuilt on the globals of the kernel it is thawed in;
+2. closures share their cells, so that two functions over one counter still count together;
+3. a stateless function met in two separately stored values is one object again (`Identities`);
+4. views on one array stay views on it, when the caller says whose memory is shared;
+5. an array that refuses writes refuses them again.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import pickle
+import types
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import cloudpickle
+
+from mlops_nb.artifacts import fingerprint, stateless
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import numpy as np
+
+
+class CannotLeaveProcess(Exception):  # noqa: N818 - told to the caller as a fact
+    """The value is tied to its process: an open file, a generator, a lock, a connection."""
+
+
+class Identities:
+    """Which stateless function stands for which token in this process."""
+
+    def __init__(self) -> None:
+        self._by_token: dict[str, types.FunctionType] = {}
+        self._tokens: weakref.WeakKeyDictionary[types.FunctionType, str] = weakref.WeakKeyDictionary()
+
+    def token(self, function: types.FunctionType, namespace: Mapping[str, Any]) -> str:
+        """Return the function's token, making one when it is met for the first time."""
+        known = self._tokens.get(function)
+        if known is None:
+            content = fingerprint(function, namespace=namespace)
+            number = 0
+            while self._by_token.get(f"{content}:{number}") not in {None, function}:
+                number += 1
+            known = f"{content}:{number}"
+            self.learn(known, function)
+        return known
+
+    def learn(self, token: str, function: types.FunctionType) -> types.FunctionType:
+        """Return the function that already stands for the token, or let this one stand for it."""
+        kept = self._by_token.setdefault(token, function)
+        self._tokens[kept] = token
+        return kept
+
+
+class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
+    """A cloudpickle that knows the notebook's namespace.
+
+    Parameters
+    ----------
+    namespace
+        The kernel's globals.
+    identities
+        The tokens of this process.
+    owners
+        Ids of arrays whose memory several values of this pickle share.
+    """
+
+    def __init__(
+        self,
+        file: io.BytesIO,
+        *,
+        namespace: Mapping[str, Any],
+        identities: Identities,
+        owners: frozenset[int],
+        buffer_callback: Callable[[pickle.PickleBuffer], Any] | None,
+    ) -> None:
+        super().__init__(file, protocol=5, buffer_callback=buffer_callback)
+        self._namespace = namespace
+        self._identities = identities
+        self._owners = owners
+
+    def reducer_override(self, obj: Any) -> Any:
+        """Reduce what cloudpickle would reduce to something else than it was."""
+        kind = type(obj)
+        if kind is types.FunctionType:
+            if obj.__globals__ is self._namespace:
+                return self._reduce_function(obj)
+        elif kind is types.CellType:
+            return self._reduce_cell(obj)
+        elif kind is functools._lru_cache_wrapper and _of_notebook(obj, self._namespace):
+            return self._reduce_cached(obj)
+        elif kind.__module__ == "numpy" and kind.__name__ == "ndarray":
+            return self._reduce_array(obj)
+        elif kind.__name__ in _BOUND_TO_PROCESS and kind.__module__ in _BOUND_TO_PROCESS[kind.__name__]:
+            message = f"a {kind.__name__} lives in its process only"
+            raise CannotLeaveProcess(message)
+        return super().reducer_override(obj)
+
+    def _reduce_function(self, function: types.FunctionType) -> Any:
+        token = self._identities.token(function, self._namespace) if stateless(function) else None
+        made = (
+            function.__code__,
+            function.__name__,
+            function.__closure__,
+            token,
+        )
+        state = {
+            "__defaults__": function.__defaults__,
+            "__kwdefaults__": function.__kwdefaults__,
+            "__annotations__": function.__annotations__,
+            "__qualname__": function.__qualname__,
+            "__module__": function.__module__,
+            "__doc__": function.__doc__,
+            "__dict__": dict(vars(function)),
+            "__type_params__": getattr(function, "__type_params__", ()),
+        }
+        return _make_function, made, state, None, None, _set_function
+
+    @staticmethod
+    def _reduce_cell(cell: types.CellType) -> Any:
+        try:
+            content = (cell.cell_contents,)
+        except ValueError:
+            return types.CellType, ()
+        # The state is set after the cell is known to the pickle: a function may close over itself.
+        return types.CellType, (), content, None, None, _set_cell
+
+    @staticmethod
+    def _reduce_cached(function: Any) -> Any:
+        info = function.cache_info()
+        if info.currsize:
+            message = f"the cache of `{function.__name__}` holds {info.currsize} results that nobody can read out"
+            raise CannotLeaveProcess(message)
+        return _make_cached, (function.__wrapped__, function.cache_parameters())
+
+    def _reduce_array(self, array: np.ndarray) -> Any:
+        base = _owner(array)
+        if base is not array and id(base) in self._owners:
+            offset = array.__array_interface__["data"][0] - base.__array_interface__["data"][0]
+            place = (base, array.dtype, array.shape, array.strides, offset, array.flags.writeable)
+            return _make_view, place
+        if not array.flags.writeable:
+            return _make_readonly, (array.copy(order="K"),)
+        return NotImplemented
+
+
+# Types that pickle refuses, or worse, accepts and gives back as something else.
+_BOUND_TO_PROCESS = {
+    "generator": {"builtins"},
+    "coroutine": {"builtins"},
+    "async_generator": {"builtins"},
+    "ZMQInteractiveShell": {"ipykernel.zmqshell"},
+    "MemoizedFunc": {"joblib.memory"},
+    "callable_iterator": {"builtins"},
+}
+
+
+def _of_notebook(function: Any, namespace: Mapping[str, Any]) -> bool:
+    wrapped = getattr(function, "__wrapped__", None)
+    return isinstance(wrapped, types.FunctionType) and wrapped.__globals__ is namespace
+
+
+def _owner(array: np.ndarray) -> np.ndarray:
+    import numpy as np
+
+    owner = array
+    while isinstance(owner.base, np.ndarray):
+        owner = owner.base
+    return owner
+
+
+def _make_function(
+    code: types.CodeType, name: str, closure: tuple[types.CellType, ...] | None, token: str | None
+) -> types.FunctionType:
+    """Stand in a pickle for `NotebookUnpickler._make_function`, which knows the kernel it thaws in."""
+    raise NotImplementedError(code, name, closure, token)
+
+
+def _set_function(function: types.FunctionType, state: dict[str, Any]) -> None:
+    vars(function).update(state.pop("__dict__"))
+    for name, value in state.items():
+        if name != "__type_params__" or value:
+            setattr(function, name, value)
+
+
+def _set_cell(cell: types.CellType, content: tuple[Any]) -> None:
+    cell.cell_contents = content[0]
+
+
+def _make_cached(function: Callable[..., Any], parameters: dict[str, Any]) -> Any:
+    return functools.lru_cache(maxsize=parameters["maxsize"], typed=parameters["typed"])(function)
+
+
+def _make_view(  # noqa: PLR0913 - what defines a view
+    base: np.ndarray,
+    dtype: Any,
+    shape: tuple[int, ...],
+    strides: tuple[int, ...],
+    offset: int,
+    writeable: bool,  # noqa: FBT001
+) -> np.ndarray:
+    import numpy as np
+
+    if base.flags.c_contiguous and not base.dtype.hasobject:
+        view: np.ndarray = np.ndarray(shape, dtype, base.reshape(-1).view(np.uint8), offset, strides)
+    else:
+        # A base in another layout: the same bytes from its first element on.
+        flat = np.lib.stride_tricks.as_strided(base, (base.size,), (base.itemsize,))
+        view = np.ndarray(shape, dtype, flat, offset, strides)
+    view.flags.writeable = writeable
+    return view
+
+
+def _make_readonly(array: np.ndarray) -> np.ndarray:
+    array.flags.writeable = False
+    return array
+
+
+def dumps(
+    value: Any, *, namespace: Mapping[str, Any], identities: Identities, owners: frozenset[int] = frozenset()
+) -> tuple[bytes, list[pickle.PickleBuffer]]:
+    """Pickle a value of the notebook; return the pickle and its large buffers.
+
+    Raises
+    ------
+    CannotLeaveProcess
+        When the value, or something in it, has no life outside this process.
+    """
+    buffers: list[pickle.PickleBuffer] = []
+    out = io.BytesIO()
+    pickler = NotebookPickler(
+        out, namespace=namespace, identities=identities, owners=owners, buffer_callback=buffers.append
+    )
+    try:
+        pickler.dump(value)
+    except CannotLeaveProcess:
+        raise
+    except RecursionError:
+        raise
+    except Exception as error:  # any reduce method may raise anything
+        message = f"{type(error).__name__}: {error}"
+        raise CannotLeaveProcess(message) from error
+    return out.getvalue(), buffers
+
+
+class NotebookUnpickler(pickle.Unpickler):
+    """Thaws what `NotebookPickler` froze, onto the globals of this kernel."""
+
+    def __init__(
+        self, data: bytes | memoryview, buffers: Sequence[Any], namespace: dict[str, Any], identities: Identities
+    ) -> None:
+        super().__init__(io.BytesIO(data), buffers=buffers)
+        self._namespace = namespace
+        self._identities = identities
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return what a pickle names; functions of the notebook are made here, on this kernel's globals."""
+        if name == "_make_function" and module == __name__:
+            return self._make_function
+        return super().find_class(module, name)
+
+    def _make_function(
+        self, code: types.CodeType, name: str, closure: tuple[types.CellType, ...] | None, token: str | None
+    ) -> types.FunctionType:
+        function = types.FunctionType(code, self._namespace, name, None, closure)
+        return self._identities.learn(token, function) if token else function
+
+
+def loads(
+    pickled: bytes | memoryview, buffers: Sequence[Any], *, namespace: dict[str, Any], identities: Identities
+) -> Any:
+    """Thaw what `dumps` froze. Only ever called with content of our own store."""
+    return NotebookUnpickler(pickled, buffers, namespace, identities).load()

@@ -1,0 +1,133 @@
+"""From a URL to an engine, and from a driver's error to a sentence a person can act on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+
+from mlops_nb.metadata.errors import StoreFailed, StoreUnusable
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL, Connection, Engine
+
+    from mlops_nb.errors import MlopsNbError
+
+_BUSY_TIMEOUT_S = 30
+_EXAMPLE = "A store's URL looks like `sqlite:///.mlops_nb/metadata.db` or `postgresql://user@host/database`."
+
+
+def connect(url: str) -> Engine:
+    """Return an engine for a store's URL; nothing is read or written yet, but SQLite's folder is made.
+
+    Raises
+    ------
+    StoreUnusable
+        When the URL is none, names a database we do not support, or its driver or folder is missing.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as failure:
+        # The URL is not quoted: what cannot be parsed may hold a password.
+        message = "The URL of the metadata store is not a database URL."
+        raise StoreUnusable(message, hint=_EXAMPLE) from failure
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        return _sqlite(parsed)
+    if backend != "postgresql":
+        message = f"The metadata store {location(parsed)} would be a `{backend}` database, which is not supported."
+        raise StoreUnusable(message, hint=_EXAMPLE)
+    if parsed.drivername == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    try:
+        return create_engine(parsed, pool_pre_ping=True)
+    except (ImportError, NoSuchModuleError) as failure:
+        message = f"The metadata store {location(parsed)} needs a PostgreSQL driver that is not installed."
+        raise StoreUnusable(message, hint="Install it: `pip install 'psycopg[binary]'`.") from failure
+
+
+def location(url: URL) -> str:
+    """Name a store in a message: its file, or its URL without the password."""
+    if url.get_backend_name() == "sqlite" and url.database:
+        return str(Path(url.database).absolute())
+    return url.render_as_string(hide_password=True)
+
+
+def refusal(failure: DBAPIError, url: URL) -> MlopsNbError:
+    """Turn a driver's error into one of ours that names the store and what to do."""
+    where = location(url)
+    cause = str(failure.orig).strip().partition("\n")[0]
+    if isinstance(failure, IntegrityError):
+        return StoreFailed(f"The metadata store {where} refused a record: {cause}.")
+    match getattr(failure.orig, "sqlite_errorname", "").split("_")[:2]:
+        case ["SQLITE", "NOTADB"]:
+            return StoreUnusable(
+                f"{where} is not an SQLite database.",
+                hint="Name another file for the metadata store, or move this one away.",
+            )
+        case ["SQLITE", "CANTOPEN" | "READONLY" | "PERM" | "AUTH"]:
+            return _unreachable(Path(where), cause)
+        case ["SQLITE", "BUSY" | "LOCKED"]:
+            return StoreFailed(
+                f"The metadata store {where} was locked by another process for more than {_BUSY_TIMEOUT_S} s.",
+                hint="Find the process that keeps it open for writing (a database browser?) and close it.",
+            )
+        case ["SQLITE", "CORRUPT"]:
+            return StoreUnusable(
+                f"The metadata store {where} is damaged: {cause}.",
+                hint="Restore it from a backup, or save what is left with `sqlite3 FILE .recover`.",
+            )
+        case _:
+            hint = "" if url.get_backend_name() == "sqlite" else "Check that the server runs and takes this user."
+            return StoreFailed(f"The metadata store {where} failed: {cause}.", hint=hint)
+
+
+def _sqlite(url: URL) -> Engine:
+    if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+        message = "A metadata store needs a file, so that other processes can read it."
+        raise StoreUnusable(message, hint=_EXAMPLE)
+    file = Path(url.database).absolute()
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as failure:
+        message = f"The folder {file.parent} of the metadata store cannot be made: {failure.strerror}."
+        raise StoreUnusable(message, hint="Name a folder that you may write to.") from failure
+    # A relative path is fixed here: a notebook may change the working directory later.
+    engine = create_engine(url.set(database=str(file)), connect_args={"timeout": _BUSY_TIMEOUT_S})
+    event.listen(engine, "connect", _configure)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _configure(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DBAPI connection has no type
+    # The driver would begin transactions by itself, too late and never IMMEDIATE.
+    connection.isolation_level = None
+    # WAL with synchronous=NORMAL loses nothing when a process dies; when the power fails, the file stays whole and
+    # at most the last moments are missing. FULL costs an fsync a step.
+    connection.executescript("PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL")
+
+
+def _begin(connection: Connection) -> None:
+    # A transaction that reads first and wants to write later is refused at once when another writer came between;
+    # one that says so at its start waits its turn.
+    write = connection.get_execution_options().get("mlops_nb_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _unreachable(file: Path, cause: str) -> StoreUnusable:
+    if file.is_dir():
+        fact = f"{file} is a folder, not a metadata store."
+    elif not _writable(file.parent):
+        fact = f"The folder {file.parent} of the metadata store {file.name} cannot be written."
+    elif file.exists() and not _writable(file):
+        fact = f"The metadata store {file} cannot be written."
+    else:
+        fact = f"The metadata store {file} cannot be opened: {cause}."
+    return StoreUnusable(fact, hint="Name a place that you may write to, or change its permissions.")
+
+
+def _writable(path: Path) -> bool:
+    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)

@@ -1,0 +1,45 @@
+"""Read and write notebooks, and say what their tags mean."""
+
+from mlops_nb.notebook.cells import Cell, Notebook
+from mlops_nb.notebook.diagnostics import CODES, Diagnostic, Severity, at, has_errors
+from mlops_nb.notebook.file import (
+    NotebookError,
+    code_cell,
+    import_nbformat,
+    markdown_cell,
+    new_document,
+    parse_notebook,
+    read_notebook,
+    write_notebook,
+    write_text,
+)
+from mlops_nb.notebook.settings import Output, StepSettings, read_settings, settings_from
+from mlops_nb.notebook.tags import LEFT_OUT, PRELUDE, CellTags, Role, read_tags
+
+__all__ = [
+    "CODES",
+    "LEFT_OUT",
+    "PRELUDE",
+    "Cell",
+    "CellTags",
+    "Diagnostic",
+    "Notebook",
+    "NotebookError",
+    "Output",
+    "Role",
+    "Severity",
+    "StepSettings",
+    "at",
+    "code_cell",
+    "has_errors",
+    "import_nbformat",
+    "markdown_cell",
+    "new_document",
+    "parse_notebook",
+    "read_notebook",
+    "read_settings",
+    "read_tags",
+    "settings_from",
+    "write_notebook",
+    "write_text",
+]

@@ -1,0 +1,56 @@
+"""From steps to a pipeline: a notebook per step, their keys, the plan, the Ploomber DAG, the compiled form."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mlops_nb.pipeline.keys import (
+    KeyContext,
+    components,
+    differences,
+    file_hashes,
+    key_of,
+    needed,
+    relative,
+    source_hash,
+)
+from mlops_nb.pipeline.lock import DataflowLock, StepEvidence, read_lock, write_lock
+from mlops_nb.pipeline.plan import Plan, PlannedStep, Precedent, make_plan, reads_of
+from mlops_nb.pipeline.step_notebook import ADDED, step_document
+
+if TYPE_CHECKING:
+    from mlops_nb.pipeline.dag import StepExecutor, build, build_dag
+
+__all__ = [
+    "ADDED",
+    "DataflowLock",
+    "KeyContext",
+    "Plan",
+    "PlannedStep",
+    "Precedent",
+    "StepEvidence",
+    "StepExecutor",
+    "build",
+    "build_dag",
+    "components",
+    "differences",
+    "file_hashes",
+    "key_of",
+    "make_plan",
+    "needed",
+    "read_lock",
+    "reads_of",
+    "relative",
+    "source_hash",
+    "step_document",
+    "write_lock",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Ploomber takes a second to import; planning does not need it.
+    if name in {"StepExecutor", "build", "build_dag"}:
+        from mlops_nb.pipeline import dag
+
+        return getattr(dag, name)
+    raise AttributeError(name)

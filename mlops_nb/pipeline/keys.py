@@ -1,0 +1,156 @@
+"""The cache key of a step: everything its result depends on, and nothing else.
+
+A key is the hash of its *components*. They are kept with every step run, so that the next plan can say which of them
+changed: that is the "because" of a plan.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tokenize
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlops_nb.handover import STREAMS, State
+from mlops_nb.snapshot import file_hash, module_closure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from mlops_nb.pipeline.lock import StepEvidence
+    from mlops_nb.steps.graph import Step
+
+SCHEME = 1
+
+
+@dataclass(frozen=True)
+class KeyContext:
+    """What all steps of a run have in common: folders, environment, parameter values."""
+
+    folder: Path
+    root: Path
+    environment: str
+    parameters: Mapping[str, Any]
+
+
+def source_hash(step: Step) -> str:
+    """Identify a step's code: cells, replayed prelude, what it publishes. Comments and blank lines do not count."""
+    published = {"outputs": [asdict(output) for output in step.settings.outputs], "metrics": list(step.metrics)}
+    text = [*(code_text(cell.source) for cell in (*step.replay, *step.cells)), json.dumps(published, sort_keys=True)]
+    return hashlib.sha256("\0".join(text).encode()).hexdigest()[:32]
+
+
+def code_text(source: str) -> str:
+    """Return source without comments, blank lines and trailing spaces; unchanged where it is not plain Python."""
+    try:
+        tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
+    except (tokenize.TokenError, SyntaxError, IndentationError):
+        return source
+    lines = source.splitlines()
+    inside = {
+        number
+        for token in tokens
+        if token.start[0] != token.end[0]
+        for number in range(token.start[0], token.end[0] + 1)
+    }
+    comments = {token.start[0]: token.start[1] for token in tokens if token.type == tokenize.COMMENT}
+    kept = []
+    for number, line in enumerate(lines, 1):
+        if number in inside:
+            kept.append(line[: comments[number]].rstrip() if number in comments else line)
+        else:
+            code = line[: comments.get(number, len(line))].rstrip()
+            if code:
+                kept.append(code)
+    return "\n".join(kept)
+
+
+def needed(step: Step, state: State) -> State:
+    """Return the part of the state that the step may read: the whole of it behind a barrier."""
+    return state if step.flow.barrier else state.only(step.reads)
+
+
+def components(step: Step, state: State, context: KeyContext, evidence: StepEvidence | None) -> dict[str, Any]:
+    """Return what the result of a step depends on.
+
+    Parameters
+    ----------
+    step
+        The step.
+    state
+        The state before it.
+    context
+        What all steps have in common.
+    evidence
+        What this source was seen to do: the random streams it draws from and the files it reads. Without it the text
+        alone says so.
+    """
+    inputs = needed(step, state)
+    streams = set(evidence.streams) if evidence else set(step.flow.ambient) & STREAMS
+    files = evidence.reads_files if evidence else step.flow.reads_files
+    modules = {name for item in inputs.covariables for name in item.modules} | set(step.flow.imports)
+    return {
+        "scheme": SCHEME,
+        "source": source_hash(step),
+        "environment": context.environment,
+        "parameters": dict(context.parameters) if step.has_parameters else {},
+        "inputs": {name: item.fingerprint for item in inputs.covariables for name in item.names},
+        "ambient": {
+            kind: item.fingerprint for kind, item in state.ambient.items() if kind not in STREAMS or kind in streams
+        },
+        "modules": module_closure(sorted(modules), [context.folder, context.root]),
+        "files": file_hashes(files, context.folder),
+    }
+
+
+def file_hashes(files: Iterable[str], folder: Path) -> dict[str, str]:
+    """Return the content hash of each file; templates with unknown parts are left to the evidence."""
+    return {name: file_hash(folder / name) for name in sorted(files) if "{" not in name}
+
+
+def key_of(parts: Mapping[str, Any]) -> str:
+    """Return the key that these components make."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return in words which components differ, the weightiest first."""
+    if before.get("scheme") != now.get("scheme"):
+        return ["mlops_nb computes keys differently now"]
+    words: list[str] = []
+    if before.get("source") != now.get("source"):
+        words.append("its source changed")
+    for part, sentence in _SENTENCES:
+        changed = _changed(before.get(part, {}), now.get(part, {}))
+        if changed:
+            words.append(sentence.format(", ".join(f"`{name}`" for name in changed[:3]) + ("…" if changed[3:] else "")))
+    if before.get("environment") != now.get("environment"):
+        words.append("the environment changed")
+    return words
+
+
+_SENTENCES = (
+    ("parameters", "the parameter {} changed"),
+    ("inputs", "{} changed"),
+    ("files", "the file {} changed"),
+    ("modules", "the module {} changed"),
+    ("ambient", "the ambient state {} changed"),
+)
+
+
+def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> Sequence[str]:
+    return sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+
+
+def relative(path: str, folder: Path, root: Path) -> str:
+    """Return a file's name as the lock keeps it: relative to the notebook's folder when it lies in the project."""
+    file = Path(path)
+    if file.is_relative_to(root) and file.is_relative_to(folder):
+        return file.relative_to(folder).as_posix()
+    if file.is_relative_to(root):
+        ups = len(folder.relative_to(root).parts) if folder.is_relative_to(root) else 0
+        return "/".join([*[".."] * ups, file.relative_to(root).as_posix()])
+    return file.as_posix()

@@ -1,0 +1,92 @@
+"""The dataflow lock: what the last run of each step was seen to read and write, committed beside the pipeline.
+
+`pipelines/NAME/dataflow.lock.json`. A step whose source is the one the lock saw is *proven*: it may run beside steps
+it shares nothing with. Any other step waits for all before it, and all after it wait for it, so a new notebook runs
+as a chain. The lock is a guess about the next run, never its authority: every run checks its own evidence.
+
+Format 1; steps in the notebook's order, names sorted, nothing that differs between two equal runs, so that git sees a
+change only when the dataflow has changed.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mlops_nb.errors import UsageError
+from mlops_nb.notebook import write_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+FILE = "dataflow.lock.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class StepEvidence:
+    """What a step was seen to do.
+
+    `source` identifies the code that did it. `reads` and `writes` are variables, ambient kinds among them as `@kind`;
+    `streams` the random streams it drew from; files are relative to the notebook's folder where they lie below the
+    project; `stays` are variables that could not leave the process, with the reason.
+    """
+
+    source: str
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    streams: tuple[str, ...] = ()
+    reads_files: tuple[str, ...] = ()
+    writes_files: tuple[str, ...] = ()
+    stays: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
+class DataflowLock:
+    """The evidence for each step of a pipeline."""
+
+    steps: Mapping[str, StepEvidence] = field(default_factory=dict, hash=False)
+
+    def proven(self, step: str, source: str) -> StepEvidence | None:
+        """Return the evidence for this step if it was this source that gave it."""
+        found = self.steps.get(step)
+        return found if found is not None and found.source == source else None
+
+
+def read_lock(path: Path) -> DataflowLock:
+    """Read a lock; one that is not there is empty.
+
+    Raises
+    ------
+    UsageError
+        When the file is no lock, or of a newer format.
+    """
+    try:
+        given: Any = json.loads(path.read_text(encoding="utf-8"))
+        if given["format"] > FORMAT:
+            message = f"{path} is in format {given['format']}, and this version of mlops_nb reads {FORMAT}."
+            raise UsageError(message, hint="Install the newer mlops_nb that wrote it, or delete the file.")
+        return DataflowLock({name: _evidence(item) for name, item in given["steps"].items()})
+    except FileNotFoundError:
+        return DataflowLock()
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        message = f"{path} is not a dataflow lock ({type(error).__name__}: {error})."
+        raise UsageError(
+            message, hint="Restore it from version control, or delete it: the next run writes it."
+        ) from error
+
+
+def _evidence(item: dict[str, Any]) -> StepEvidence:
+    return StepEvidence(**{name: tuple(value) if isinstance(value, list) else value for name, value in item.items()})
+
+
+def write_lock(path: Path, lock: DataflowLock) -> bool:
+    """Write a lock when it differs from the file; say whether it did."""
+    steps = {name: {key: value for key, value in asdict(item).items() if value} for name, item in lock.steps.items()}
+    text = json.dumps({"format": FORMAT, "steps": steps}, indent=1, ensure_ascii=False) + "\n"
+    if path.exists() and path.read_text(encoding="utf-8") == text:
+        return False
+    write_text(path, text)
+    return True

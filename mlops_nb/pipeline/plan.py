@@ -1,0 +1,313 @@
+"""What would run, what is cached, and because of what.
+
+The plan walks the steps in the notebook's order, carrying the state as far as it is known:
+
+1. A step whose inputs are known has a key. A past success with that key stands for it: *cached*, and what it did to
+   the state is known too.
+2. Otherwise it *will run*, and what it is expected to write becomes unknown.
+3. A step that reads something unknown may have to run; whether it must is known when its inputs are: a step that
+   finds its inputs unchanged after all is not run.
+
+Edges say what waits for what. A *proven* step (the lock has evidence for this very source) waits for the last writer
+of each thing it reads. Any other step waits for all before it, and all after it for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mlops_nb.artifacts import ArtifactMissing
+from mlops_nb.handover import STREAMS, Delta, State
+from mlops_nb.pipeline.keys import components, differences, file_hashes, key_of, needed, source_hash
+from mlops_nb.pipeline.lock import DataflowLock, StepEvidence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from mlops_nb.artifacts import ArtifactStore
+    from mlops_nb.metadata import MetadataStore, StepRun
+    from mlops_nb.pipeline.keys import KeyContext
+    from mlops_nb.steps.graph import Step, StepGraph
+
+EVERYTHING = "*"
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """One line of a plan.
+
+    `status` is `cached`, `run`, or `maybe` (its inputs are not known yet). `needs` are the steps whose results it
+    takes, `after` the further ones it waits for; `writes` what it is expected to change (`*`: anything).
+    """
+
+    step: Step
+    source: str
+    status: str
+    because: str
+    needs: tuple[str, ...]
+    after: tuple[str, ...]
+    writes: frozenset[str]
+    proven: StepEvidence | None = None
+    key: str = ""
+    components: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    hit: StepRun | None = None
+    expected_s: float | None = None
+
+    @property
+    def name(self) -> str:
+        """The step's name."""
+        return self.step.name
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            "name": self.name,
+            "status": self.status,
+            "because": self.because,
+            "needs": list(self.needs),
+            "after": list(self.after),
+            "proven": self.proven is not None,
+            "expected_seconds": self.expected_s,
+            "cells": [cell.id for cell in self.step.cells],
+        }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A plan of one run, in the notebook's order."""
+
+    graph: StepGraph
+    steps: tuple[PlannedStep, ...]
+
+    def step(self, name: str) -> PlannedStep:
+        """Return the planned step of that name."""
+        return next(step for step in self.steps if step.name == name)
+
+    @property
+    def to_run(self) -> tuple[PlannedStep, ...]:
+        """The steps that will, or may have to, run."""
+        return tuple(step for step in self.steps if step.status != "cached")
+
+
+class Precedent:
+    """What the log and the artifact store know of earlier runs of a pipeline's steps."""
+
+    def __init__(self, log: MetadataStore, store: ArtifactStore, pipeline: str, steps: Iterable[str]) -> None:
+        names = list(steps)
+        self._log = log
+        self._store = store
+        self._pipeline = pipeline
+        self.last = log.last_step_runs(pipeline, names)
+        self.seconds = log.typical_seconds(pipeline, names)
+
+    def hit(self, step: Step, parts: Mapping[str, Any], key: str) -> StepRun | None:
+        """Return the past success that stands for this key, if all it left is still there."""
+        if not step.settings.cache:
+            return None
+        last = self.last.get(step.name)
+        if last is not None and last.key == key and last.status in {"succeeded", "cached"}:
+            found: StepRun | None = last
+        elif last is None:
+            return None
+        else:
+            found = self._log.latest_success(self._pipeline, step.name, key)
+        if found is None or not self.intact(found):
+            return None
+        return found
+
+    def intact(self, past: StepRun) -> bool:
+        """Say whether the state that a past step run left can still be read."""
+        digest = str(past.outcome.get("delta", ""))
+        if not digest or not self._store.has(digest):
+            return False
+        delta = self.delta(past)
+        items = (*delta.changed, *delta.ambient.values())
+        return all(self._store.has(item.blob) for item in items if item.blob)
+
+    def delta(self, past: StepRun) -> Delta:
+        """Return what a past step run did to the state."""
+        return Delta.from_json(self._store.get(str(past.outcome["delta"])))
+
+
+def make_plan(  # noqa: PLR0913 - what a plan depends on
+    graph: StepGraph,
+    context: KeyContext,
+    lock: DataflowLock,
+    precedent: Precedent,
+    *,
+    fresh: bool = False,
+    only: frozenset[str] | None = None,
+) -> Plan:
+    """Plan a run.
+
+    Parameters
+    ----------
+    graph
+        The steps, without errors.
+    context
+        Folders, environment and parameter values.
+    lock
+        The evidence of earlier runs.
+    precedent
+        Earlier runs' results.
+    fresh
+        Run every step, whatever is known.
+    only
+        Leave every other step out (they and what they need must be named here).
+    """
+    state = State()
+    unknown: dict[str, str] = {}
+    planned: list[PlannedStep] = []
+    files = _Files(context, precedent)
+    for step in graph.steps:
+        if only is not None and step.name not in only:
+            continue
+        source = source_hash(step)
+        proven = lock.proven(step.name, source)
+        needs, after = _edges(step, proven, planned)
+        writes = _writes(step, proven)
+        blocked = _blocked(step, state, unknown)
+        parts: dict[str, Any] = {}
+        key, hit, because = "", None, ""
+        if not blocked:
+            parts = components(step, state, context, proven)
+            key = key_of(parts)
+            because = "it is run anew, as asked" if fresh else files.stale(step.name)
+            hit = None if because else precedent.hit(step, parts, key)
+        if hit is not None:
+            try:
+                state = state.after(precedent.delta(hit))
+            except ArtifactMissing:
+                hit = None
+        if hit is not None:
+            status, because = "cached", f"nothing it depends on changed since {hit.run}"
+            files.keeps(step.name, hit)
+        else:
+            status = "maybe" if blocked else "run"
+            because = because or _because(step, parts, precedent, blocked)
+            unknown.update(dict.fromkeys(writes, step.name))
+        planned.append(
+            PlannedStep(
+                step=step,
+                source=source,
+                status=status,
+                because=because,
+                needs=needs,
+                after=after,
+                writes=writes,
+                proven=proven,
+                key=key,
+                components=parts,
+                hit=hit,
+                expected_s=0.0 if hit is not None else precedent.seconds.get(step.name),
+            )
+        )
+    return Plan(graph, tuple(planned))
+
+
+def _blocked(step: Step, state: State, unknown: Mapping[str, str]) -> dict[str, str]:
+    """Return what the step reads that is not known yet, with the step that will write it."""
+    if not unknown:
+        return {}
+    if step.flow.barrier:
+        return dict(unknown)
+    if EVERYTHING in unknown:
+        return {EVERYTHING: unknown[EVERYTHING]}
+    # What is known of the state says which further names the step's functions read.
+    reads = set(step.reads)
+    reads |= {name for item in state.only(reads).covariables for name in (*item.names, *item.globals)}
+    found = {name: writer for name, writer in unknown.items() if name in reads}
+    found |= {
+        name: writer
+        for name, writer in unknown.items()
+        if name.startswith("@") and (name[1:] not in STREAMS or name[1:] in step.flow.ambient)
+    }
+    return found
+
+
+def _writes(step: Step, proven: StepEvidence | None) -> frozenset[str]:
+    if proven is not None:
+        return frozenset(proven.writes)
+    if step.flow.barrier or step.flow.stars:
+        return frozenset({EVERYTHING})
+    ambient = {f"@{kind}" for kind in step.flow.ambient}
+    return frozenset({*step.writes, *ambient})
+
+
+def _edges(
+    step: Step, proven: StepEvidence | None, before: list[PlannedStep]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what the step needs, and what it merely comes after."""
+    reads = set(proven.reads) if proven is not None else set(step.reads)
+    reads |= {f"@{kind}" for kind in step.flow.ambient}
+    reads_files = set(proven.reads_files if proven is not None else step.flow.reads_files)
+    needs: dict[str, None] = {}
+    waiting = set(reads)
+    for earlier in reversed(before):
+        written_files = set(earlier.proven.writes_files if earlier.proven else earlier.step.flow.writes_files)
+        takes = (
+            step.flow.barrier
+            or EVERYTHING in earlier.writes
+            or bool(waiting & earlier.writes)
+            or bool(reads_files & written_files)
+            or earlier.step.tag in step.prev
+        )
+        if takes:
+            needs[earlier.name] = None
+            waiting -= earlier.writes
+    # Until evidence proves a step, the notebook's order is the only one known to be right.
+    after = [
+        earlier.name
+        for earlier in before
+        if earlier.name not in needs and (proven is None or earlier.proven is None or _ambient(earlier))
+    ]
+    return tuple(reversed(needs)), tuple(after)
+
+
+def _ambient(step: PlannedStep) -> bool:
+    """Say whether the step changes ambient state that every later step may read."""
+    return any(name.startswith("@") and name[1:] not in STREAMS for name in step.writes)
+
+
+def _because(step: Step, parts: Mapping[str, Any], precedent: Precedent, blocked: Mapping[str, str]) -> str:
+    last = precedent.last.get(step.name)
+    if blocked:
+        writers = ", ".join(f"`{name}`" for name in dict.fromkeys(blocked.values()))
+        return f"it takes what {writers} will make"
+    if not step.settings.cache:
+        return "its cache is switched off"
+    if last is None:
+        return "it never ran"
+    if last.status == "failed":
+        return "it failed last time"
+    return " and ".join(differences(last.key_components, parts)) or "its stored results are gone"
+
+
+class _Files:
+    """Whether the files that cached steps left are still as the last of their writers left them."""
+
+    def __init__(self, context: KeyContext, precedent: Precedent) -> None:
+        written: dict[str, str] = {}
+        self._by_step: dict[str, set[str]] = {}
+        for name, past in precedent.last.items():
+            recorded = past.outcome.get("files", {})
+            self._by_step[name] = set(recorded)
+        for name in sorted(precedent.last, key=lambda step: precedent.last[step].position):
+            written.update(precedent.last[name].outcome.get("files", {}))
+        now = file_hashes(written, context.folder)
+        self._changed = {name for name, recorded in written.items() if now.get(name) != recorded}
+
+    def stale(self, step: str) -> str:
+        """Return why a step must write its files again, or nothing."""
+        gone = sorted(self._by_step.get(step, set()) & self._changed)
+        return f"the file `{gone[0]}` that it writes changed or is gone" if gone else ""
+
+    def keeps(self, step: str, hit: StepRun) -> None:
+        """Take note of the files that a cached step stands for."""
+        self._by_step[step] = set(hit.outcome.get("files", {}))
+
+
+def reads_of(step: Step, state: State) -> tuple[str, ...]:
+    """Return the names of the state that the step was given, for the lock."""
+    return tuple(sorted({name for item in needed(step, state).covariables for name in item.names}))

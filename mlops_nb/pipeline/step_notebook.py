@@ -1,0 +1,91 @@
+"""A step as a notebook of its own: the user's cells, and around them the cells that hand the state over.
+
+The user's cells keep their ids, tags and text. The added cells are tagged `mlops-nb`, hidden in JupyterLab, and leave
+no name behind in the kernel:
+
+1. `prepare`, then the prelude cells whose effects the step needs (only where there are any);
+2. `begin`: thaws the state before the step;
+3. the step's own cells;
+4. `publish`: glues declared outputs and metrics (only where there are any);
+5. `end`: freezes what changed and publishes the evidence.
+"""
+
+from __future__ import annotations
+
+import json
+from copy import deepcopy
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from mlops_nb.notebook import Role, code_cell, new_document, read_tags
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mlops_nb.notebook import Notebook
+    from mlops_nb.steps.graph import Step
+
+ADDED = "mlops-nb"
+_HIDDEN = {"jupyter": {"source_hidden": True}}
+
+
+def step_document(
+    notebook: Notebook, step: Step, *, store_url: str, state: str, names: Iterable[str] | None
+) -> dict[str, Any]:
+    """Return the notebook document that runs one step.
+
+    Parameters
+    ----------
+    notebook
+        The whole notebook, for its kernel and the cells as written.
+    step
+        The step.
+    store_url
+        The artifact store, as the kernel reaches it.
+    state
+        Digest of the state before the step, empty for none.
+    names
+        What to thaw of it; everything when `None`.
+    """
+    cells: list[dict[str, Any]] = []
+    if step.replay:
+        cells.append(_added("prepare", _call("handover", "prepare")))
+        for cell in step.replay:
+            cells.append(_own(notebook, cell.index, f"replay-{cell.id}"[:64], (*cell.tags, "mlops-nb-replay")))
+    wanted = None if names is None else sorted(names)
+    cells.append(_added("begin", _call("handover", "begin", store_url, state, wanted)))
+    for cell in step.cells:
+        tags = cell.tags
+        if read_tags(cell)[0].role is Role.PARAMETERS and "parameters" not in tags:
+            # Kale's tag for what Papermill calls `parameters`.
+            tags = (*tags, "parameters")
+        cells.append(_own(notebook, cell.index, cell.id, tags))
+    if step.settings.outputs or step.metrics:
+        spec = {
+            "step": step.name,
+            "outputs": [asdict(output) for output in step.settings.outputs],
+            "metrics": list(step.metrics),
+        }
+        cells.append(_added("publish", _call("scraps.glue", "publish", store_url, json.dumps(spec, sort_keys=True))))
+    cells.append(_added("end", _call("handover", "end", list(step.flow.imports))))
+    return new_document(cells, notebook)
+
+
+def _call(room: str, function: str, *arguments: object) -> str:
+    given = ",\n    ".join(repr(argument) for argument in arguments)
+    inside = f"\n    {given},\n" if given else ""
+    # No import statement: it would leave a name in the user's namespace.
+    return f'__import__("mlops_nb.{room}", fromlist=["{function}"]).{function}({inside})'
+
+
+def _added(name: str, source: str) -> dict[str, Any]:
+    return code_cell(source, f"mlops-nb-{name}", tags=(ADDED,), metadata=_HIDDEN)
+
+
+def _own(notebook: Notebook, index: int, cell_id: str, tags: tuple[str, ...]) -> dict[str, Any]:
+    written = notebook.document["cells"][index]
+    metadata = deepcopy({key: value for key, value in written.get("metadata", {}).items() if key != "papermill"})
+    metadata["tags"] = list(tags)
+    if not tags:
+        del metadata["tags"]
+    return code_cell(notebook.cells[index].source, cell_id, metadata=metadata)

@@ -1,0 +1,153 @@
+"""The project: where its root is, what its settings say, and its open stores. The only reader of configuration.
+
+Settings come from, the later winning: the defaults below, `[tool.mlops_nb]` in the root's pyproject.toml, environment
+variables `MLOPS_NB_*`. They are read once and handed down as arguments.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlops_nb.artifacts import ArtifactStore
+from mlops_nb.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from mlops_nb.metadata import MetadataStore
+
+HOME = ".mlops_nb"
+_MARKS = (HOME, "pyproject.toml", ".git")
+_PREFIX = "MLOPS_NB_"
+
+
+class SettingsError(UsageError):
+    """A setting is unknown or of the wrong type."""
+
+    code = "settings"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be set for a project.
+
+    `metadata` is an SQLAlchemy URL and `artifacts` any URL that fsspec opens; empty means below `.mlops_nb/`.
+    `pipelines` is the folder of compiled pipelines, relative to the root. `workers` is how many steps may run at
+    once, 0 for the number of cores.
+    """
+
+    metadata: str = ""
+    artifacts: str = ""
+    pipelines: str = "pipelines"
+    workers: int = 0
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project's root and settings."""
+
+    root: Path
+    settings: Settings
+
+    @property
+    def home(self) -> Path:
+        """The folder of everything that runs leave behind."""
+        return self.root / HOME
+
+    @property
+    def runs(self) -> Path:
+        """The folder of executed notebooks, one folder a run."""
+        return self.home / "runs"
+
+    def pipeline(self, name: str) -> Path:
+        """Return the folder of a pipeline's compiled form, settings and lock."""
+        return self.root / self.settings.pipelines / name
+
+    def artifact_store(self) -> ArtifactStore:
+        """Return the artifact store."""
+        return ArtifactStore(self.settings.artifacts or self.home / "artifacts")
+
+    @property
+    def metadata_url(self) -> str:
+        """The metadata store's URL."""
+        return self.settings.metadata or f"sqlite:///{self.home / 'metadata.db'}"
+
+    @contextmanager
+    def log(self) -> Iterator[MetadataStore]:
+        """Open the metadata store for the length of the block."""
+        from mlops_nb.metadata import MetadataStore
+
+        if not self.settings.metadata:
+            _make_home(self.home)
+        store = MetadataStore.open(self.metadata_url)
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+def find_project(start: Path, environ: Mapping[str, str] | None = None) -> Project:
+    """Return the project that a file or folder belongs to.
+
+    The root is the nearest folder upwards with a `.mlops_nb` folder, a pyproject.toml or a git repository, and the
+    start's own folder when there is none.
+
+    Raises
+    ------
+    SettingsError
+        When a setting is unknown or of the wrong type.
+    """
+    start = start.absolute()
+    folder = start if start.is_dir() else start.parent
+    root = next(
+        (place for place in (folder, *folder.parents) if any((place / mark).exists() for mark in _MARKS)), folder
+    )
+    return Project(root, _settings(root, os.environ if environ is None else environ))
+
+
+def _settings(root: Path, environ: Mapping[str, str]) -> Settings:
+    given: dict[str, Any] = {}
+    file = root / "pyproject.toml"
+    if file.is_file():
+        try:
+            table = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("mlops_nb", {})
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            message = f"{file} is not valid TOML: {error}."
+            raise SettingsError(message, hint="Mend the file.") from error
+        for name, value in table.items():
+            given[name] = _checked(name, value, f"[tool.mlops_nb] of {file}")
+    for variable, text in environ.items():
+        if variable.startswith(_PREFIX):
+            name = variable.removeprefix(_PREFIX).lower()
+            value: Any = int(text) if name == "workers" and text.lstrip("-").isdigit() else text
+            given[name] = _checked(name, value, f"the environment variable {variable}")
+    return Settings(**given)
+
+
+def _checked(name: str, value: Any, where: str) -> Any:
+    known = Settings.__dataclass_fields__
+    if name not in known:
+        message = f"`{name}` in {where} is not a setting.{did_you_mean(name, known)}"
+        raise SettingsError(message, hint=f"The settings are {', '.join(known)}.")
+    wanted = type(getattr(Settings(), name))
+    if type(value) is not wanted or (wanted is int and value < 0):
+        message = f"`{name}` in {where} is {value!r}, and must be {'a number from 0' if wanted is int else 'text'}."
+        raise SettingsError(message, hint="Correct its value.")
+    return value
+
+
+def _make_home(home: Path) -> None:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        ignore = home / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("# Everything here is made by runs; nothing is source.\n*\n", encoding="utf-8")
+    except OSError as error:
+        message = f"The project folder {home.parent} cannot be written: {error.strerror or error}."
+        hint = "Set MLOPS_NB_METADATA and MLOPS_NB_ARTIFACTS to places you may write, or change the folder's rights."
+        raise UsageError(message, hint=hint) from error

@@ -1,0 +1,270 @@
+"""What runs in a step's kernel after the user's cells: publish the declared outputs and metrics as scraps.
+
+Scraps are written in scrapbook's own notebook protocol, so that `scrapbook.read_notebook` reads them like any other:
+an output of type `display_data` with the MIME type `application/scrapbook.scrap.ENCODER+json`, the payload
+`{"name", "data", "encoder", "version": 1}` and the metadata `{"scrapbook": {"name", "data": true, "display": false}}`
+(scrapbook 0.5.0: `api._prepare_ipy_data_format`, `scraps.scrap_to_payload`, `schemas/scrap.v1.json`). scrapbook itself
+is not imported, because that costs a second and brings Papermill into the kernel.
+
+Beside it the metadata carry `{"mlops_nb": {"format": 1, "kind", "output"}}`. A number or value is the scrap's data,
+escaped as `artifacts.encode_json` does, because the protocol has no NaN; it has no null either, so that None is
+`{"value": null}`, marked `"null": true`. Of a dataset, figure or model the data are a reference, `{"mlops_nb": 1,
+"type", "artifact": digest, "media_type", "bytes", …}`; its content is in the artifact store.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import sys
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from mlops_nb.artifacts import (
+    PARQUET,
+    PNG,
+    SKOPS,
+    SVG,
+    ArtifactStore,
+    CannotStore,
+    dump_figure,
+    dump_model,
+    dump_table,
+    encode_json,
+    type_name,
+)
+from mlops_nb.errors import MlopsNbError, UsageError, did_you_mean
+from mlops_nb.notebook import Output
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+MIME = "application/scrapbook.scrap.{encoder}+json"
+FORMAT = 1
+
+
+class CannotPublish(MlopsNbError):  # noqa: N818 - the name of the fact
+    """A declared output is missing, or is not what it was declared to be."""
+
+    code = "cannot-publish"
+
+
+def publish_spec(step: str, outputs: Iterable[Output], metrics: Iterable[str] = ()) -> str:
+    """Return the text that tells `publish` in a kernel what the step `step` publishes.
+
+    `metrics` are the names that the step's `pipeline-metrics` cells mention.
+    """
+    return json.dumps({"step": step, "outputs": [asdict(output) for output in outputs], "metrics": list(metrics)})
+
+
+def publish(store_url: str, spec: str) -> None:
+    """Publish a step's declared outputs and metrics as scraps of the notebook this kernel executes.
+
+    1. Each output is looked up in the notebook's namespace and put into its open format.
+    2. What is content goes to the artifact store, and a reference to it is glued; a value is glued as it is.
+    3. Each number of a `metrics` output is glued under its own name; under `OUTPUT.NAME` where another output of the
+       step, or a `pipeline-metrics` name with another number, has the name already.
+    4. What went wrong with any of them is raised together at the end, so that all of it can be mended at once.
+
+    The namespace, the random streams and the warning filters stay as the user's cells left them.
+
+    Raises
+    ------
+    CannotPublish
+        When a declared output is missing or of another type.
+    """
+    from IPython import get_ipython
+
+    declared = json.loads(spec)
+    outputs = [Output(**{**given, "trusted": tuple(given.get("trusted", ()))}) for given in declared["outputs"]]
+    namespace: Mapping[str, Any] = get_ipython().user_ns
+    with _undisturbed():
+        _publish(ArtifactStore(store_url), declared["step"], outputs, declared["metrics"], namespace)
+
+
+def _publish(
+    store: ArtifactStore, step: str, outputs: Sequence[Output], metrics: Iterable[str], namespace: Mapping[str, Any]
+) -> None:
+    measured: dict[str, dict[str, int | float]] = {}
+    wrong: list[tuple[str, str]] = []
+    for output in outputs:
+        try:
+            if output.type == "metrics":
+                measured[output.name] = _metrics(_looked_up(output.variable, namespace))
+            elif output.type == "value":
+                _glue_value(output.name, encode_json(_looked_up(output.variable, namespace)))
+            else:
+                _glue(output.name, _stored(output, store, namespace), output.type, output.name)
+        except (CannotStore, UsageError) as error:
+            place = f"Step `{step}` cannot publish output `{output.name}` ({output.type}, variable `{output.variable}`)"
+            wrong.append((f"{place}: {error.message}", error.hint))
+    contents = {output.variable for output in outputs if output.type == "metrics"}
+    named = _named_metrics([name for name in metrics if name not in contents], namespace, step)
+    taken = {output.name for output in outputs if output.type != "metrics"}
+    for name, output_name, number in _without_clashes(measured, named, taken):
+        _glue(name, encode_json(number), "metric", output_name)
+    if wrong:
+        hints = dict.fromkeys(hint for _, hint in wrong if hint)
+        raise CannotPublish("\n".join(message for message, _ in wrong), hint="\n".join(hints))
+
+
+def _looked_up(variable: str, namespace: Mapping[str, Any]) -> Any:
+    if variable not in namespace:
+        near = did_you_mean(variable, (name for name in namespace if not name.startswith("_")))
+        message = f"there is no variable `{variable}` at the end of the step.{near}"
+        raise CannotStore(message, hint="Define it in a cell of the step, or name another as `variable`.")
+    return namespace[variable]
+
+
+def _stored(output: Output, store: ArtifactStore, namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """Put a dataset, figure or model into the store and return the reference to it."""
+    value = _looked_up(output.variable, namespace)
+    if output.type == "dataset":
+        table = dump_table(value)
+        columns = [asdict(column) for column in table.columns]
+        return _reference(output, store, table.data, PARQUET, rows=table.rows, columns=columns)
+    if output.type == "figure":
+        picture = dump_figure(value)
+        more: dict[str, Any] = {}
+        if picture.svg is not None:
+            digest, length = store.put(picture.svg)
+            more = {"svg": digest, "svg_media_type": SVG, "svg_bytes": length}
+        return _reference(output, store, picture.png, PNG, **more)
+    sample_input = None if output.sample_input is None else _looked_up(output.sample_input, namespace)
+    model = dump_model(value, sample_input=sample_input, trusted=output.trusted)
+    more = {"estimator": type_name(value), "trusted": list(model.trusted)}
+    if model.signature is not None:
+        sample = dump_table(model.sample)
+        digest, length = store.put(sample.data)
+        more |= {
+            "signature": model.signature.to_json(),
+            "sample_input": digest,
+            "sample_input_media_type": PARQUET,
+            "sample_input_bytes": length,
+            "sample_input_rows": sample.rows,
+        }
+    return _reference(output, store, model.data, SKOPS, **more)
+
+
+def _reference(output: Output, store: ArtifactStore, data: bytes, media_type: str, **more: Any) -> dict[str, Any]:
+    digest, length = store.put(data)
+    return {
+        "mlops_nb": FORMAT,
+        "type": output.type,
+        "artifact": digest,
+        "media_type": media_type,
+        "bytes": length,
+        **more,
+    }
+
+
+def _metrics(value: Any) -> dict[str, int | float]:
+    items = value.items() if isinstance(value, Mapping) or type_name(value).endswith(".Series") else None
+    if items is None:
+        message = f"it is a `{type_name(value)}`, and metrics are a mapping of names to numbers."
+        raise CannotStore(message, hint='Give a dictionary such as `{"accuracy": 0.93}`.')
+    found: dict[str, int | float] = {}
+    for key, item in items:
+        number = _number(item)
+        if number is None or not isinstance(key, str):
+            what = f"`{key}` is a `{type_name(item)}`" if isinstance(key, str) else f"the name {key!r} is no text"
+            message = f"{what}, and metrics are a mapping of names to numbers."
+            raise CannotStore(message, hint="Publish what is not a number as an output of type `value`.")
+        found[key] = number
+    return found
+
+
+def _number(value: Any) -> int | float | None:
+    """Return a value as a plain number; None when it is not one. Truth values are not."""
+    if hasattr(value, "dtype") and (getattr(value, "ndim", None) == 0 or getattr(value, "size", 0) == 1):
+        value = value.item()
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        # Decimal and Fraction are numbers, complex ones and frames are not.
+        if type(value).__module__ not in {"decimal", "fractions"}:
+            return None
+        return float(value)
+    return int(value) if isinstance(value, int) else float(value)
+
+
+def _named_metrics(names: Iterable[str], namespace: Mapping[str, Any], step: str) -> dict[str, int | float]:
+    found: dict[str, int | float] = {}
+    for name in dict.fromkeys(names):
+        if name not in namespace:
+            _warn(f"Step `{step}`: the metric `{name}` does not exist at the end of the step.")
+            continue
+        number = _number(namespace[name])
+        if number is not None:
+            found[name] = number
+        elif namespace[name] is None or isinstance(namespace[name], str | bool | complex | list | tuple):
+            # Anything else is what the numbers were computed with: functions, modules, models, tables.
+            _warn(f"Step `{step}`: `{name}` is a `{type_name(namespace[name])}` and no number, so it is no metric.")
+    return found
+
+
+def _without_clashes(
+    measured: Mapping[str, Mapping[str, int | float]], named: Mapping[str, int | float], taken: set[str]
+) -> Iterator[tuple[str, str | None, int | float]]:
+    """Yield each metric as (scrap name, output, number)."""
+    owners: dict[str, int] = {}
+    for numbers in measured.values():
+        for name in numbers:
+            owners[name] = owners.get(name, 0) + 1
+    given: set[str] = set(taken)
+    for output, numbers in measured.items():
+        for name, number in numbers.items():
+            # `repr`, because NaN is the same metric too.
+            clash = owners[name] > 1 or name in taken or (name in named and repr(named[name]) != repr(number))
+            scrap = f"{output}.{name}" if clash else name
+            given.add(scrap)
+            yield scrap, output, number
+    for name, number in named.items():
+        if name not in given:
+            yield name, None, number
+
+
+def _glue_value(name: str, tree: Any) -> None:
+    if isinstance(tree, str):
+        # The json encoder would read the text "12" as a number.
+        _glue(name, tree, "value", name, encoder="text")
+    elif tree is None:
+        # The protocol has no null.
+        _glue(name, {"value": None}, "value", name, null=True)
+    else:
+        _glue(name, tree, "value", name)
+
+
+def _glue(name: str, data: Any, kind: str, output: str | None, *, encoder: str = "json", **marks: Any) -> None:
+    from IPython.display import publish_display_data
+
+    payload = {"name": name, "data": data, "encoder": encoder, "version": 1}
+    publish_display_data(  # type: ignore[no-untyped-call]
+        {MIME.format(encoder=encoder): payload},
+        {
+            "scrapbook": {"name": name, "data": True, "display": False},
+            "mlops_nb": {"format": FORMAT, "kind": kind, "output": output, **marks},
+        },
+    )
+
+
+def _warn(text: str) -> None:
+    # Not `warnings.warn`: the user's filters may hide it, or make it an error.
+    sys.stderr.write(f"mlops_nb: {text}\n")
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let predicting and drawing neither warn nor draw from the user's random streams."""
+    stream = random.getstate()
+    numpy = sys.modules.get("numpy")
+    numpy_stream = numpy.random.get_state() if numpy is not None else None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        random.setstate(stream)
+        if numpy is not None:
+            numpy.random.set_state(numpy_stream)

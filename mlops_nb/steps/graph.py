@@ -1,0 +1,407 @@
+"""The steps of a notebook, in its order, and the edges between them.
+
+1. Tags say which cells belong together. Cells in a row of one step are one `Step`; a step that is continued after
+   another one runs in parts (`train`, `train.2`), because moving its cells together would change the notebook.
+2. What stands before the first step is the step `prelude`: imports, functions, parameters. It runs once, and what it
+   defines travels like anything else. Prelude cells that *do* something (set a plot style, load an extension) are
+   replayed in each later step, since nobody can carry every effect.
+3. Each step's flow is read from its text; an edge goes from the last step that may have written a name to each step
+   that may read it, and from every step named by `prev:`.
+"""
+
+from __future__ import annotations
+
+import builtins
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from mlops_nb.errors import did_you_mean
+from mlops_nb.notebook import (
+    LEFT_OUT,
+    PRELUDE,
+    Cell,
+    CellTags,
+    Diagnostic,
+    Notebook,
+    Role,
+    StepSettings,
+    at,
+    read_settings,
+    read_tags,
+)
+from mlops_nb.steps.flow import Flow
+from mlops_nb.steps.names import read_flow
+from mlops_nb.steps.parameters import Parameter, read_parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+PRELUDE_STEP = "prelude"
+_BUILTINS = frozenset(dir(builtins)) | {
+    "get_ipython",
+    "display",
+    "exit",
+    "quit",
+    "In",
+    "Out",
+    "__name__",
+    "__builtins__",
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """A group of tagged cells in a row: one task of the pipeline.
+
+    `tag` is the name on the tags, `name` that of this part (`train`, then `train.2`). `replay` are the prelude cells
+    whose effects must be there before the step's own cells run.
+    """
+
+    name: str
+    tag: str
+    cells: tuple[Cell, ...]
+    flow: Flow
+    prev: tuple[str, ...] = ()
+    settings: StepSettings = field(default_factory=StepSettings)
+    replay: tuple[Cell, ...] = ()
+    metrics: tuple[str, ...] = ()
+    has_parameters: bool = False
+    kale: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """Names the step may read from outside, those inside strings and function bodies included."""
+        return frozenset({*self.flow.uses, *self.flow.deferred, *self.flow.strings, *self.flow.may_change})
+
+    @property
+    def writes(self) -> frozenset[str]:
+        """Names whose binding or content the step may change."""
+        return frozenset({*self.flow.defines, *self.flow.deletes, *self.flow.may_change})
+
+
+@dataclass(frozen=True)
+class Edge:
+    """`target` needs what `source` may have written; `variables` is empty for an edge that only `prev:` asks for."""
+
+    source: str
+    target: str
+    variables: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class StepGraph:
+    """A notebook read as steps: the steps in the notebook's order, their edges, and what is wrong."""
+
+    notebook: Notebook
+    steps: tuple[Step, ...]
+    edges: tuple[Edge, ...]
+    parameters: tuple[Parameter, ...]
+    diagnostics: tuple[Diagnostic, ...]
+    tests: tuple[Cell, ...] = ()
+
+    def step(self, name: str) -> Step:
+        """Return the step of that name; `KeyError` when there is none."""
+        return next(step for step in self.steps if step.name == name)
+
+    def upstream(self, name: str) -> tuple[str, ...]:
+        """Return the names of the steps with an edge to this one, in the notebook's order."""
+        return tuple(dict.fromkeys(edge.source for edge in self.edges if edge.target == name))
+
+
+def read_steps(notebook: Notebook, overrides: Mapping[str, Mapping[str, Any]] | None = None) -> StepGraph:
+    """Read a notebook's steps; every problem comes back as a diagnostic, none is raised.
+
+    Parameters
+    ----------
+    notebook
+        The notebook.
+    overrides
+        Settings by step name that win over the cells' own (the pipeline's settings file), validated before.
+    """
+    found: list[Diagnostic] = _check_file(notebook)
+    if notebook.language not in {"python", "ipython"}:
+        return StepGraph(notebook, (), (), (), tuple(found))
+    tagged: list[tuple[Cell, CellTags]] = []
+    for cell in notebook.code_cells:
+        tags, wrong = read_tags(cell)
+        tagged.append((cell, tags))
+        found += wrong
+    parts, left_out, notes = _parts(tagged)
+    found += notes
+    if notebook.code_cells and not any(part.tag != PRELUDE_STEP for part in parts):
+        message = f"{notebook.path.name}: no cell is tagged as a step."
+        fix = f"Tag the first cell of each step `step:NAME`, or let `mlops-nb suggest {notebook.path}` propose tags."
+        found.append(Diagnostic("MN003", message, fix=fix))
+    flows, wrong = _flows([cell for part in parts for cell in part.cells])
+    found += wrong
+    parameters, wrong = read_parameters(
+        [
+            cell
+            for part in parts
+            for cell, tags in zip(part.cells, part.tags, strict=True)
+            if tags.role is Role.PARAMETERS
+        ]
+    )
+    found += wrong
+    steps, wrong = _steps(parts, flows, overrides or {})
+    found += wrong
+    edges = _edges(steps)
+    found += _check_names(steps, left_out)
+    found += _check_prev(steps, tagged)
+    found += _check_outputs(steps)
+    order = {cell.id: cell.index for cell in notebook.cells}
+    found.sort(key=lambda item: (order.get(item.cell or "", -1), item.line or 0, item.code))
+    tests = tuple(cell for cell, tags in tagged if tags.role is Role.TEST)
+    return StepGraph(notebook, tuple(steps), tuple(edges), parameters, tuple(dict.fromkeys(found)), tests)
+
+
+@dataclass
+class _Part:
+    tag: str
+    name: str
+    cells: list[Cell] = field(default_factory=list)
+    tags: list[CellTags] = field(default_factory=list)
+
+
+def _check_file(notebook: Notebook) -> list[Diagnostic]:
+    found = []
+    if notebook.language not in {"python", "ipython"}:
+        message = f"{notebook.path.name} is a {notebook.language} notebook; only Python notebooks can be pipelines."
+        found.append(Diagnostic("MN001", message, fix="Choose a Python kernel for the notebook."))
+    elif not any(cell.source.strip() for cell in notebook.code_cells):
+        message = f"{notebook.path.name} has no code cell."
+        found.append(Diagnostic("MN002", message, fix="Write the notebook first; then tag its cells."))
+    if notebook.nbformat[0] < 4:  # noqa: PLR2004 - nbformat 4 is the format
+        message = f"{notebook.path.name} is in notebook format {notebook.nbformat[0]}; it was converted in memory."
+        found.append(Diagnostic("MN004", message, fix="Save it from JupyterLab, which writes format 4."))
+    return found
+
+
+def _parts(tagged: Sequence[tuple[Cell, CellTags]]) -> tuple[list[_Part], list[Cell], list[Diagnostic]]:
+    """Cut the notebook into runs of cells, in its order."""
+    found: list[Diagnostic] = []
+    parts: list[_Part] = []
+    left_out: list[Cell] = []
+    counts: dict[str, int] = {}
+    for cell, tags in tagged:
+        if tags.role in LEFT_OUT:
+            left_out.append(cell)
+            continue
+        if tags.step is not None and (not parts or parts[-1].tag != tags.step):
+            counts[tags.step] = counts.get(tags.step, 0) + 1
+            number = counts[tags.step]
+            if number > 1:
+                message = (
+                    f"{cell.label} continues step `{tags.step}` after step `{parts[-1].tag}`; it runs as its own "
+                    f"part `{tags.step}.{number}`, because the notebook runs it there."
+                )
+                found.append(at(cell, "MN106", message, fix="Nothing to do.", step=tags.step))
+            parts.append(_Part(tags.step, tags.step if number == 1 else f"{tags.step}.{number}"))
+        elif not parts:
+            parts.append(_Part(PRELUDE_STEP, PRELUDE_STEP))
+        if parts[-1].tag == PRELUDE_STEP and tags.role is Role.CONTINUES and cell.source.strip():
+            message = f"{cell.label} stands before the first step and runs with the imports."
+            found.append(at(cell, "MN108", message, fix="Tag it `step:NAME`, `imports`, `functions` or `skip`."))
+        parts[-1].cells.append(cell)
+        parts[-1].tags.append(tags)
+    return parts, left_out, found
+
+
+def _flows(cells: Iterable[Cell]) -> tuple[dict[str, Flow], list[Diagnostic]]:
+    cells = list(cells)
+    first = {cell.id: read_flow(cell) for cell in cells}
+    rebound = frozenset(name for flow, _ in first.values() for name in flow.defines if name in _BUILTINS)
+    # A builtin's name counts as a variable as soon as some cell binds it.
+    flows = {cell.id: read_flow(cell, rebound) for cell in cells} if rebound else first
+    return {key: flow for key, (flow, _) in flows.items()}, [item for _, wrong in flows.values() for item in wrong]
+
+
+def _steps(
+    parts: list[_Part], flows: dict[str, Flow], overrides: Mapping[str, Mapping[str, Any]]
+) -> tuple[list[Step], list[Diagnostic]]:
+    found: list[Diagnostic] = []
+    steps: list[Step] = []
+    replay: list[Cell] = []
+    of_prelude: set[str] = set()
+    settings: dict[str, StepSettings] = {}
+    for tag in dict.fromkeys(part.tag for part in parts):
+        own = [
+            (cell, tags) for part in parts if part.tag == tag for cell, tags in zip(part.cells, part.tags, strict=True)
+        ]
+        kale = [(cell, key, value) for cell, tags in own for key, value in tags.kale]
+        settings[tag], wrong = read_settings(tag, [cell for cell, _ in own], kale, overrides.get(tag))
+        found += wrong
+    last_part = {part.tag: part.name for part in parts}
+    for part in parts:
+        flow = Flow.sequence(flows[cell.id] for cell in part.cells)
+        given = settings[part.tag]
+        if last_part[part.tag] != part.name:
+            # Declared outputs are what the step leaves behind: its last part publishes them.
+            given = replace(given, outputs=())
+        steps.append(
+            Step(
+                name=part.name,
+                tag=part.tag,
+                cells=tuple(part.cells),
+                flow=flow,
+                prev=tuple(dict.fromkeys(name for tags in part.tags for name in tags.prev)),
+                settings=given,
+                replay=tuple(replay),
+                metrics=_metrics(part, flows),
+                has_parameters=any(tags.role is Role.PARAMETERS for tags in part.tags),
+                kale=tuple(pair for tags in part.tags for pair in tags.kale),
+            )
+        )
+        for cell, tags in zip(part.cells, part.tags, strict=True):
+            cell_flow = flows[cell.id]
+            if tags.role in PRELUDE or part.tag == PRELUDE_STEP:
+                needs = {name for name in (*cell_flow.uses, *cell_flow.deferred) if name not in _BUILTINS}
+                if tags.role in PRELUDE and cell_flow.effects and needs <= of_prelude | set(cell_flow.defines):
+                    replay.append(cell)
+                if tags.role in PRELUDE and not cell_flow.effects:
+                    # What it imports or defines must be there for the effects of later prelude cells.
+                    replay.append(cell)
+                of_prelude |= set(cell_flow.defines)
+    return [replace(step, replay=_effective(step.replay, flows)) for step in steps], found
+
+
+def _effective(replay: tuple[Cell, ...], flows: dict[str, Flow]) -> tuple[Cell, ...]:
+    """Return the cells with effects, and of the others those that define what the effects use."""
+    if not any(flows[cell.id].effects for cell in replay):
+        return ()
+    wanted: set[str] = set()
+    kept: list[Cell] = []
+    for cell in reversed(replay):
+        flow = flows[cell.id]
+        if flow.effects or wanted & set(flow.defines):
+            kept.append(cell)
+            wanted |= {*flow.uses, *flow.deferred}
+    return tuple(reversed(kept))
+
+
+def _metrics(part: _Part, flows: dict[str, Flow]) -> tuple[str, ...]:
+    names: dict[str, None] = {}
+    for cell, tags in zip(part.cells, part.tags, strict=True):
+        if tags.role is Role.METRICS:
+            flow = flows[cell.id]
+            names |= dict.fromkeys(name for name in (*flow.uses, *flow.defines) if name not in _BUILTINS)
+    return tuple(names)
+
+
+def _edges(steps: Sequence[Step]) -> list[Edge]:
+    writer: dict[str, str] = {}
+    latest: dict[str, str] = {}
+    edges: list[Edge] = []
+    bodies: dict[str, frozenset[str]] = {}
+    barrier = ""
+    for position, step in enumerate(steps):
+        by_source: dict[str, list[str]] = {}
+        if step.flow.barrier:
+            # It may read anything: everything before it comes before it.
+            by_source.update({before.name: [] for before in steps[:position]})
+        elif barrier:
+            by_source[barrier] = []
+        for name in sorted(_with_bodies(step.reads, bodies)):
+            if name in writer and writer[name] != step.name:
+                by_source.setdefault(writer[name], []).append(name)
+        for name in step.prev:
+            if name in latest:
+                by_source.setdefault(latest[name], [])
+        edges += [Edge(source, step.name, tuple(names)) for source, names in by_source.items()]
+        bodies.update(step.flow.calls)
+        writer |= dict.fromkeys(step.writes, step.name)
+        latest[step.tag] = step.name
+        if step.flow.barrier:
+            barrier = step.name
+    return edges
+
+
+def _with_bodies(names: Iterable[str], bodies: Mapping[str, frozenset[str]]) -> set[str]:
+    """Return the names and, for functions among them, what their bodies read."""
+    wanted: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in wanted:
+            wanted.add(name)
+            waiting += bodies.get(name, ())
+    return wanted
+
+
+def _check_names(steps: Sequence[Step], left_out: Sequence[Cell]) -> list[Diagnostic]:
+    """Find names that nothing before their use defines."""
+    found: list[Diagnostic] = []
+    if any(step.flow.barrier or step.flow.stars for step in steps):
+        return found
+    in_left_out = {name: cell for cell in left_out for name in read_flow(cell)[0].defines}
+    known: set[str] = set()
+    cells = {cell.id: cell for step in steps for cell in step.cells}
+    for step in steps:
+        for name, place in step.flow.uses.items():
+            if name in known or name in _BUILTINS or name in step.flow.defines:
+                continue
+            cell = cells[place.cell]
+            if name in in_left_out:
+                other = in_left_out[name]
+                message = f"{cell.label} (step `{step.name}`) uses `{name}`, which only {other.label} defines, and that is left out."
+                fix = f"Remove the tag that leaves {other.label} out, or define `{name}` in a step."
+                found.append(at(cell, "MN303", message, fix=fix, line=place.line, variable=name, step=step.name))
+            else:
+                near = did_you_mean(name, known)
+                message = f"{cell.label} (step `{step.name}`) uses `{name}`, which nothing before it defines.{near}"
+                fix = f"Define `{name}` before, or correct its name."
+                found.append(at(cell, "MN301", message, fix=fix, line=place.line, variable=name, step=step.name))
+        known |= set(step.flow.defines)
+    return found
+
+
+def _check_prev(steps: Sequence[Step], tagged: Sequence[tuple[Cell, CellTags]]) -> list[Diagnostic]:
+    found: list[Diagnostic] = []
+    first = {}
+    for position, step in enumerate(steps):
+        first.setdefault(step.tag, position)
+    folded: dict[str, str] = {}
+    for tag in first:
+        twin = folded.setdefault(tag.lower().replace("-", "_"), tag)
+        if twin != tag:
+            cell = steps[first[tag]].cells[0]
+            message = f"{cell.label}: the steps `{twin}` and `{tag}` differ in case or punctuation only."
+            found.append(
+                at(cell, "MN109", message, fix=f"Name both `{twin}`, or make them clearly different.", step=tag)
+            )
+    last = {step.tag: position for position, step in enumerate(steps)}
+    by_cell = {cell.id: position for position, step in enumerate(steps) for cell in step.cells}
+    for cell, tags in tagged:
+        position = by_cell.get(cell.id, -1)
+        for name in tags.prev if position >= 0 else ():
+            own = steps[position].tag
+            if name not in first:
+                message = f"{cell.label}: `prev:{name}` names a step that does not exist.{did_you_mean(name, first)}"
+                fix = f"The steps are {', '.join(f'`{known}`' for known in first)}."
+                found.append(at(cell, "MN103", message, fix=fix, variable=name, step=own))
+            elif first[name] > position or name == own:
+                where = "itself" if name == own else f"a step that the notebook runs later (step {last[name] + 1})"
+                message = f"{cell.label}: step `{own}` asks to run after `{name}`, {where}: that is a cycle."
+                fix = f"Remove `prev:{name}`, or move the cells of `{name}` above."
+                found.append(at(cell, "MN104", message, fix=fix, variable=name, step=own))
+    return found
+
+
+def _check_outputs(steps: Sequence[Step]) -> list[Diagnostic]:
+    found: list[Diagnostic] = []
+    known: set[str] = set()
+    for step in steps:
+        known |= set(step.flow.defines)
+        if step.flow.barrier or step.flow.stars:
+            return found
+        for output in step.settings.outputs:
+            for name in (output.variable, output.sample_input):
+                if name is not None and name not in known:
+                    cell = next((c for c in step.cells if output.name in c.settings.get("outputs", {})), step.cells[0])
+                    message = (
+                        f"{cell.label} (step `{step.name}`) declares the output `{output.name}` as the variable "
+                        f"`{name}`, which the step does not have.{did_you_mean(name, known)}"
+                    )
+                    fix = "Correct `variable` in the output's settings, or define the variable."
+                    found.append(at(cell, "MN206", message, fix=fix, variable=name, step=step.name))
+    return found

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import os
+import tempfile
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SESSION = "TEST_SESSION_OF_MLOPS_NB"
+GIT_CONFIG = """\
+[user]
+    name = A Person
+    email = person@example.org
+[init]
+    defaultBranch = main
+"""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the session a home of its own, before a library that looks for its settings there is imported.
+
+    Ploomber, Jupyter, IPython, Matplotlib and git all read and write below the home directory: without this a person's
+    settings would change what the tests see, and the tests would change a person's settings.
+    """
+    # Short, because the path of a kernel's ipc socket must stay below 108 bytes.
+    home = tempfile.TemporaryDirectory(prefix="mlops_nb-", ignore_cleanup_errors=True)
+    Path(home.name, ".gitconfig").write_text(GIT_CONFIG, encoding="utf-8")
+    environment = pytest.MonkeyPatch()
+    for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "XDG_CONFIG_HOME"):
+        environment.delenv(name, raising=False)
+    environment.setenv("HOME", home.name)
+    environment.setenv("MPLBACKEND", "agg")
+    # Kept from session to session: Matplotlib needs seconds to list the fonts.
+    environment.setenv("MPLCONFIGDIR", str(config.cache.mkdir("matplotlib")))
+    environment.setenv(SESSION, uuid.uuid4().hex)
+    config.add_cleanup(home.cleanup)
+    config.add_cleanup(environment.undo)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_process_is_left_behind() -> Iterator[None]:
+    """Fail the session when a kernel or a server that a test started outlives all tests, orphans included."""
+    yield
+    _, alive = psutil.wait_procs(list(_started_by_this_session()), timeout=10)
+    told = [f"{process.pid}: {' '.join(process.cmdline())}" for process in alive]
+    for process in alive:
+        process.kill()
+    assert not told, "processes were left behind:\n" + "\n".join(told)
+
+
+def _started_by_this_session() -> Iterator[psutil.Process]:
+    for process in psutil.process_iter():
+        try:
+            ours = process.environ().get(SESSION) == os.environ[SESSION] and process.pid != os.getpid()
+            # joblib and multiprocessing keep their helpers for as long as the interpreter lives.
+            if ours and not any(word in " ".join(process.cmdline()) for word in ("resource_tracker", "loky")):
+                yield process
+        except psutil.Error:
+            continue

@@ -1,0 +1,252 @@
+"""A notebook runs as a pipeline with real kernels, and everything that happened is in the record."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from notebook_factory import edit, statuses, write
+
+from mlops_nb.lifecycle import Finished, NotebookHasErrors, plan, read, run, stores
+from mlops_nb.steps import ParameterError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mlops_nb.pipeline import Plan
+
+CELLS = [
+    ("parameters", "n = 3\nname = 'a'"),
+    ("imports", "import math"),
+    ("functions", "def double(values):\n    return [2 * value for value in values]"),
+    ("step:load", "numbers = list(range(n))\nsame = numbers"),
+    ("step:left", "left = double(numbers)"),
+    ("step:right", "right = [math.sqrt(value) for value in numbers]"),
+    ("step:join", "same.append(100)\ntotal = sum(left) + sum(right)\nlength = len(numbers)"),
+    ("pipeline-metrics", "print(total, length)"),
+]
+
+
+@pytest.fixture
+def notebook(tmp_path: Path) -> Path:
+    return write(tmp_path / "project" / "sums.ipynb", CELLS)
+
+
+def planned(notebook: Path) -> Plan:
+    pipeline = read(notebook)
+    with stores(pipeline) as opened:
+        return plan(pipeline, opened)[0]
+
+
+def scraps(finished: Finished) -> dict[str, object]:
+    return {scrap.name: scrap.value for scrap in finished.result.record.scraps}
+
+
+@pytest.mark.row(24)
+def test_only_an_edited_step_and_what_depends_on_it_runs_again(notebook: Path) -> None:
+    first = run(notebook)
+    assert first.result.status == "succeeded"
+    assert scraps(first) == {"total": pytest.approx(6 + 1 + 2**0.5), "length": 4}
+    assert set(statuses(first.result.record).values()) == {"succeeded"}
+
+    second = run(notebook)
+    assert set(statuses(second.result.record).values()) == {"cached"}
+    assert scraps(second) == scraps(first)
+
+    edit(notebook, 5, "left = [3 * value for value in numbers]")
+    third = run(notebook)
+    assert statuses(third.result.record) == {
+        "prelude": "cached",
+        "load": "cached",
+        "left": "succeeded",
+        "right": "cached",
+        "join": "succeeded",
+    }
+    assert scraps(third)["total"] == pytest.approx(9 + 1 + 2**0.5)
+    reasons = {step.step: step.reason for step in third.result.record.steps}
+    assert "its source changed" in reasons["left"]
+    assert "`left` changed" in reasons["join"]
+
+
+def test_a_comment_or_a_reverted_edit_runs_nothing(notebook: Path) -> None:
+    run(notebook)
+    edit(notebook, 5, "# The same, said with a comment.\nleft = double(numbers)  # twice")
+    assert not planned(notebook).to_run
+    edit(notebook, 5, "left = [value for value in numbers]")
+    run(notebook)
+    edit(notebook, 5, "left = double(numbers)")
+    assert not planned(notebook).to_run
+
+
+def test_an_edit_that_changes_no_result_ends_there(notebook: Path) -> None:
+    run(notebook)
+    edit(notebook, 5, "left = [value + value for value in numbers]")
+    assert statuses(run(notebook).result.record)["join"] == "cached"
+
+
+@pytest.mark.row(57)
+def test_parameters_are_recorded_with_types_and_reach_only_the_steps_that_read_them(notebook: Path) -> None:
+    run(notebook)
+    changed = run(notebook, [("-p", {"n": 4})])
+    assert scraps(changed)["length"] == 5
+    recorded = {item.name: item for item in changed.result.record.parameters if item.step is None}
+    assert (recorded["n"].value, recorded["n"].type, recorded["n"].source) == (4, "int", "command-line")
+    assert (recorded["name"].value, recorded["name"].type, recorded["name"].source) == ("a", "str", "default")
+    assert {item.step for item in changed.result.record.parameters if item.name == "n"} == {None, "load"}
+    renamed = run(notebook, [("-p", {"n": 4, "name": "b"})])
+    assert statuses(renamed.result.record) == {
+        "prelude": "succeeded",
+        "load": "cached",
+        "left": "cached",
+        "right": "cached",
+        "join": "cached",
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"m": 1}, "Did you mean"),
+        ({"n": "three"}, "int"),
+        ({"n; import os": 1}, "cannot be the name"),
+        ({"n": True}, "int"),
+    ],
+)
+def test_a_parameter_that_does_not_fit_is_refused_before_anything_runs(
+    notebook: Path, given: dict[str, object], told: str
+) -> None:
+    if told == "Did you mean":
+        given = {"nam": 1}
+    with pytest.raises(ParameterError) as refused:
+        run(notebook, [("-p", given)])
+    assert told in str(refused.value)
+    assert not (notebook.parent / ".mlops_nb" / "runs").exists()
+
+
+@pytest.mark.row(3)
+def test_a_cell_that_raises_is_in_the_record_and_independent_steps_finish(tmp_path: Path) -> None:
+    cells = [
+        ("parameters", "n = 0"),
+        ("step:broken", "before = 1"),
+        ("", "print('so far')\nresult = 1 / n"),
+        ("step:apart", "apart = 7"),
+        ("step:after", "after = result + 1"),
+    ]
+    notebook = write(tmp_path / "broken.ipynb", cells)
+    finished = run(notebook)
+    record = finished.result.record
+    assert finished.result.status == "failed"
+    assert statuses(record) == {"prelude": "succeeded", "broken": "failed", "apart": "succeeded", "after": "skipped"}
+    broken = next(step for step in record.steps if step.step == "broken")
+    assert broken.error is not None
+    assert (broken.error.cell_id, broken.error.ename) == ("c3", "ZeroDivisionError")
+    assert "result = 1 / n" in broken.error.traceback
+    assert {item.name: item.value for item in record.parameters if item.step == "broken"} == {"n": 0}
+    with open(broken.notebook, encoding="utf-8") as file:  # noqa: PTH123 - as a person's script would
+        executed = json.load(file)
+    by_id = {cell.get("id"): cell for cell in executed["cells"]}
+    assert by_id["c2"]["execution_count"] is not None
+    assert "".join(by_id["c3"]["outputs"][0]["text"]) == "so far\n"
+    assert "`broken`" in next(step.reason for step in record.steps if step.step == "after")
+
+    mended = run(notebook, [("-p", {"n": 2})])
+    assert mended.result.status == "succeeded"
+    assert statuses(mended.result.record)["apart"] == "cached"
+
+
+def test_diagnostics_refuse_a_notebook_before_any_kernel_starts(tmp_path: Path) -> None:
+    notebook = write(tmp_path / "typo.ipynb", [("step:a", "x = 1"), ("step:b", "y = xx + 1")])
+    with pytest.raises(NotebookHasErrors) as refused:
+        run(notebook)
+    assert [found.code for found in refused.value.diagnostics] == ["MN301"]
+    assert not (tmp_path / ".mlops_nb").joinpath("runs").exists()
+
+
+@pytest.mark.row(2)
+def test_a_step_past_its_time_or_memory_fails_with_that_reason_and_leaves_its_siblings_alone(tmp_path: Path) -> None:
+    cells = [
+        ("step:slow", "import time\ntime.sleep(60)", {"timeout_s": 0.5}),
+        ("step:big", "block = bytearray(1_500_000_000)\nblock[::4096] = b'x' * len(block[::4096])", {"memory_mb": 600}),
+        ("step:fine", "fine = 1"),
+    ]
+    record = run(write(tmp_path / "limits.ipynb", cells)).result.record
+    reasons = {step.step: step.reason for step in record.steps}
+    assert statuses(record) == {"slow": "failed", "big": "failed", "fine": "succeeded"}
+    assert "timeout of 0.5 s" in reasons["slow"]
+    assert "its limit is 600 MiB" in reasons["big"]
+
+
+def test_a_failed_step_is_tried_again_when_its_settings_say_so(tmp_path: Path) -> None:
+    source = "import pathlib\nmark = pathlib.Path('tried')\nfirst = not mark.exists()\nmark.touch()\nassert not first"
+    cells = [("step:flaky", source, {"retries": 2, "retry_wait_s": 0.1})]
+    finished = run(write(tmp_path / "flaky.ipynb", cells))
+    assert finished.result.status == "succeeded"
+    kept = sorted((tmp_path / ".mlops_nb" / "runs" / finished.result.run / "steps").iterdir())
+    assert [path.name for path in kept] == ["flaky.ipynb", "flaky.try1.ipynb"]
+
+
+def test_a_cell_that_ends_the_kernel_fails_its_step(tmp_path: Path) -> None:
+    cells = [("step:a", "import sys\nsys.exit()"), ("step:b", "import os\nos._exit(3)"), ("step:c", "c = 1")]
+    record = run(write(tmp_path / "exits.ipynb", cells)).result.record
+    assert statuses(record) == {"a": "failed", "b": "failed", "c": "succeeded"}
+
+
+def test_what_cannot_leave_its_process_is_refused_where_it_is_used(tmp_path: Path) -> None:
+    cells = [
+        ("step:make", "numbers = (value for value in range(3))\nkept = 1"),
+        ("step:other", "other = kept + 1"),
+        ("step:use", "total = sum(numbers)"),
+    ]
+    record = run(write(tmp_path / "generator.ipynb", cells)).result.record
+    assert statuses(record) == {"make": "succeeded", "other": "succeeded", "use": "failed"}
+    reason = next(step.reason for step in record.steps if step.step == "use")
+    assert "MN306" in reason
+    assert "`numbers` (generator)" in reason
+
+
+def test_independent_steps_run_at_the_same_time_once_the_lock_proves_it(tmp_path: Path) -> None:
+    cells = [
+        ("imports", "import time"),
+        ("step:data", "data = [1, 2, 3]"),
+        ("step:one", "time.sleep(1.5)\none = sum(data)"),
+        ("step:two", "time.sleep(1.5)\ntwo = max(data)"),
+        ("step:join", "both = one + two"),
+    ]
+    notebook = write(tmp_path / "parallel.ipynb", cells)
+
+    def overlap(finished: Finished) -> bool:
+        steps = {step.step: step for step in finished.result.record.steps}
+        one, two = steps["one"], steps["two"]
+        assert one.started and one.finished and two.started and two.finished
+        return one.started < two.finished and two.started < one.finished
+
+    assert not overlap(run(notebook, workers=2))
+    assert overlap(run(notebook, workers=2, fresh=True))
+
+
+def test_a_lock_that_guessed_wrong_is_noticed_and_mended(tmp_path: Path) -> None:
+    cells = [
+        ("parameters", "change = False"),
+        ("step:data", "data = [1]\nbox = {'data': data}"),
+        ("step:maybe", "import time\ntime.sleep(1)\nif change:\n    box['data'].append(2)\nseen = len(box)"),
+        ("step:reads", "total = sum(data)"),
+    ]
+    notebook = write(tmp_path / "guess.ipynb", cells)
+    run(notebook)
+    told: list[str] = []
+    finished = run(notebook, [("-p", {"change": True})], workers=2, listen=lambda event: told.append(event.text))
+    assert finished.result.status == "succeeded"
+    again = run(notebook, [("-p", {"change": True})], fresh=True)
+    assert statuses(again.result.record)["reads"] == "succeeded"
+    log = json.loads((tmp_path / "pipelines" / "guess" / "dataflow.lock.json").read_text(encoding="utf-8"))
+    assert "data" in log["steps"]["maybe"]["writes"]
+
+
+def test_two_runs_of_one_notebook_write_one_lock_byte_for_byte(notebook: Path) -> None:
+    lock = notebook.parent / "pipelines" / "sums" / "dataflow.lock.json"
+    run(notebook)
+    first = lock.read_bytes()
+    finished = run(notebook, fresh=True)
+    assert lock.read_bytes() == first
+    assert not finished.lock_changed
