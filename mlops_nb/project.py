@@ -10,7 +10,6 @@ import os
 import tomllib
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import ArtifactStore
@@ -18,6 +17,7 @@ from mlops_nb.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from mlops_nb.metadata import MetadataStore
 
@@ -124,8 +124,8 @@ def _settings(root: Path, environ: Mapping[str, str]) -> Settings:
     for variable, text in environ.items():
         if variable.startswith(_PREFIX):
             name = variable.removeprefix(_PREFIX).lower()
-            value: Any = int(text) if name == "workers" and text.lstrip("-").isdigit() else text
-            given[name] = _checked(name, value, f"the environment variable {variable}")
+            given_value = int(text) if name == "workers" and text.lstrip("-").isdigit() else text
+            given[name] = _checked(name, given_value, f"the environment variable {variable}")
     return Settings(**given)
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 # Values without inner state that can change: sharing one is not aliasing.
-_IMMUTABLE = frozenset(
+IMMUTABLE = frozenset(
     {
         "datetime.date",
         "datetime.datetime",
@@ -74,7 +74,7 @@ class Trace:
     `shared` holds the ids of all mutable objects, `memory` the ids of the objects that own the memory of bare
     arrays, `framed` the same for arrays inside pandas objects, `globals` the names of the notebook that functions in
     the value read, `modules` the modules whose code the value refers to by name. `alive` keeps temporaries alive,
-    because an id is unique only as long as its object lives.
+    because an id is unique only as long as its object lives. `refs` are the tokens of the roots that were met.
     """
 
     shared: set[int] = field(default_factory=set)
@@ -83,9 +83,16 @@ class Trace:
     globals: set[str] = field(default_factory=set)
     modules: set[str] = field(default_factory=set)
     alive: list[Any] = field(default_factory=list)
+    refs: set[str] = field(default_factory=set)
 
 
-def fingerprint(value: Any, *, namespace: Mapping[str, Any] | None = None, trace: Trace | None = None) -> str:
+def fingerprint(
+    value: Any,
+    *,
+    namespace: Mapping[str, Any] | None = None,
+    trace: Trace | None = None,
+    roots: Mapping[int, str] | None = None,
+) -> str:
     """Return the fingerprint of a value, 40 hexadecimal digits.
 
     Parameters
@@ -96,13 +103,15 @@ def fingerprint(value: Any, *, namespace: Mapping[str, Any] | None = None, trace
         The notebook's globals: functions living in it are hashed without following their globals.
     trace
         Filled with what the walk saw, when given.
+    roots
+        Ids of objects that are known by a token: they are hashed as it, and noted in `Trace.refs`.
 
     Raises
     ------
     CannotFingerprint
         When some part of the value has no content that can be read.
     """
-    walker = Walker(namespace, trace or Trace())
+    walker = Walker(namespace, trace if trace is not None else Trace(), roots or {})
     try:
         walker.walk(value)
     except CannotFingerprint:
@@ -118,16 +127,17 @@ def fingerprint(value: Any, *, namespace: Mapping[str, Any] | None = None, trace
 class Walker:
     """One walk over one value: the hash so far, and what was met."""
 
-    def __init__(self, namespace: Mapping[str, Any] | None, trace: Trace) -> None:
+    def __init__(self, namespace: Mapping[str, Any] | None, trace: Trace, roots: Mapping[int, str]) -> None:
         self._hash = hashlib.blake2b(digest_size=20)
         self.seen: dict[int, int] = {}
         self.namespace = namespace
+        self.roots = roots
         self.trace = trace
         self.in_frame = 0
 
     def apart(self) -> Walker:
         """Return a walker for a part whose place among the others does not count."""
-        return Walker(self.namespace, self.trace)
+        return Walker(self.namespace, self.trace, self.roots)
 
     def digest(self) -> str:
         """Return the fingerprint of what was hashed so far."""
@@ -161,6 +171,11 @@ class Walker:
         if kind in _PLAIN:
             self._plain(kind, value)
             return
+        token = self.roots.get(id(value))
+        if token is not None:
+            self.trace.refs.add(token)
+            self.tag("root", token.encode())
+            return
         walk = _CONTAINERS.get(kind) or _code().WALKS.get(kind)
         if walk is not None:
             walk(self, value)
@@ -168,7 +183,7 @@ class Walker:
         if isinstance(value, type):
             _code().class_(self, value)
             return
-        if f"{kind.__module__}.{kind.__qualname__}" in _IMMUTABLE:
+        if f"{kind.__module__}.{kind.__qualname__}" in IMMUTABLE:
             self.reduced(value)
             return
         special = _data().walk_of(value)
@@ -270,8 +285,13 @@ def _unordered(walker: Walker, value: set[Any] | frozenset[Any]) -> None:
     for item in value:
         inner = walker.apart()
         inner.walk(item)
-        digests.append(inner.digest())
-    walker.tag("items", "".join(sorted(digests)).encode())
+        digests.append((inner.digest(), item))
+    digests.sort(key=lambda pair: pair[0])
+    walker.tag("items", "".join(digest for digest, _ in digests).encode())
+    # Once more, now that there is an order: what an element shares with the rest of the value is content too.
+    for _, item in digests:
+        if type(item) not in _PLAIN:
+            walker.walk(item)
 
 
 def _byte_array(walker: Walker, value: bytearray) -> None:

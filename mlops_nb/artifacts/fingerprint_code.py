@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import types
 from typing import TYPE_CHECKING, Any
@@ -144,6 +145,25 @@ def function(walker: Walker, given: types.FunctionType) -> None:
                 walker.walk(given.__globals__[name])
 
 
+def cached(walker: Walker, given: functools._lru_cache_wrapper[Any]) -> None:
+    """Hash a cached function by the function in it: pickle stores the name alone. What it remembers is no content."""
+    if walker.met(given):
+        return
+    if _importable(given):
+        walker.trace.modules.add(given.__module__)
+        walker.tag("function", f"{given.__module__}.{given.__qualname__}".encode())
+        return
+    walker.trace.shared.add(id(given))
+    walker.tag("cached", repr(given.cache_parameters()).encode())
+    walker.walk(given.__wrapped__)
+
+
+def cached_property(walker: Walker, given: functools.cached_property[Any]) -> None:
+    """Hash a cached property by its function; until Python 3.11 it also holds a lock."""
+    walker.tag("cached property")
+    walker.walk((given.func, given.attrname))
+
+
 def class_(walker: Walker, value: type) -> None:
     """Hash a class by name where a module holds it, by its body otherwise."""
     if value.__module__ != "__main__" and _importable(value):
@@ -201,6 +221,8 @@ WALKS: dict[type, Callable[[Walker, Any], None]] = {
     staticmethod: wrapper,
     classmethod: wrapper,
     property: property_,
+    functools.cached_property: cached_property,
+    functools._lru_cache_wrapper: cached,  # noqa: SLF001 - its only name
     types.GeneratorType: unknowable,
     types.CoroutineType: unknowable,
     types.AsyncGeneratorType: unknowable,

@@ -17,8 +17,8 @@ def walk_of(value: Any) -> Callable[[Walker, Any], None] | None:
     """Return the walk of a NumPy or pandas value; neither is imported for asking."""
     numpy = sys.modules.get("numpy")
     if numpy is not None:
-        if type(value) is numpy.ndarray:
-            return hash_array
+        if type(value) in {numpy.ndarray, numpy.ma.MaskedArray}:
+            return hash_array if type(value) is numpy.ndarray else hash_masked
         if isinstance(value, numpy.generic):
             return hash_scalar
         if isinstance(value, numpy.dtype):
@@ -56,12 +56,28 @@ def hash_array(walker: Walker, value: np.ndarray) -> None:
     walker.tag("array", f"{value.dtype.str}{value.dtype.descr if value.dtype.names else ''}{value.shape}".encode())
     walker.tag("flags", bytes([value.flags.writeable, value.flags.f_contiguous and not value.flags.c_contiguous]))
     if value.dtype.hasobject:
-        for item in value.ravel(order="K").tolist() if value.dtype.names is None else value.ravel().tolist():
+        # As an array of numbers is read below: in the order of a copy that pickle would make.
+        for item in value.ravel(order="A").tolist() if value.dtype.names is None else value.ravel().tolist():
             walker.walk(item)
         return
     data = value if value.flags.c_contiguous or value.flags.f_contiguous else np.ascontiguousarray(value)
+    if data.dtype.names is not None:
+        # What lies between the fields of a record is whatever was in memory before.
+        clean = np.zeros(data.shape, data.dtype, order="C" if data.flags.c_contiguous else "F")
+        for name in data.dtype.names:
+            clean[name] = data[name]
+        data = clean
     flat = data.reshape(-1, order="A")
     walker.buffer("data", flat.view(np.uint8) if flat.size and flat.dtype.itemsize else b"")
+
+
+def hash_masked(walker: Walker, value: np.ma.MaskedArray[Any, Any]) -> None:
+    """Hash a masked array: pickle also stores whether somebody has asked for its fill value."""
+    if walker.met(value):
+        return
+    walker.trace.shared.add(id(value))
+    walker.tag("masked")
+    walker.walk((value.data, value.mask, value.fill_value, value.hardmask))
 
 
 def hash_scalar(walker: Walker, value: np.generic) -> None:
@@ -127,6 +143,10 @@ def _pandas_values(walker: Walker, column: Any) -> None:
         _plain_array(walker, values.codes)
     elif name in {"ArrowStringArray", "ArrowExtensionArray", "ArrowStringArrayNumpySemantics"}:
         _arrow(walker, values)
+    elif isinstance(mask := getattr(values, "_mask", None), np.ndarray):
+        # Not by pickle: pandas 3 also stores whether this very view may be written.
+        _plain_array(walker, values._data)  # noqa: SLF001 - where all of pandas' masked arrays have it
+        _plain_array(walker, mask)
     else:
         walker.walk(values)
 

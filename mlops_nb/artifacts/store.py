@@ -20,7 +20,7 @@ from mlops_nb.artifacts.blob import CorruptArtifact
 from mlops_nb.errors import MlopsNbError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 _CHUNK = 1 << 22
 _DIGITS = frozenset("0123456789abcdef")
@@ -91,22 +91,26 @@ class ArtifactStore:
             place.parent.mkdir(exist_ok=True, parents=True)
             aside.chmod(stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH)
             aside.replace(place)
-        except OSError as error:
+        except BaseException as error:
+            # Also when the source of the pieces fails, or the run is interrupted.
             with contextlib.suppress(OSError):
                 aside.unlink(missing_ok=True)
+            if not isinstance(error, OSError):
+                raise
             message = f"The artifact store {self.url} cannot be written: {error.strerror or error}."
             raise StoreUnwritable(message, hint="Free space or rights there, or set another `store` folder.") from error
         return digest, length
 
     def put_file(self, path: Path) -> tuple[str, int]:
-        """Store a file's content; return its digest and length."""
+        """Store a file's content; return its digest and length.
 
-        def chunks() -> Iterator[bytes]:
-            with path.open("rb") as source:
-                while chunk := source.read(_CHUNK):
-                    yield chunk
-
-        return self.put(chunks())
+        Raises
+        ------
+        OSError
+            When the file cannot be opened: the file's fault, not the store's.
+        """
+        with path.open("rb") as source:
+            return self.put(iter(lambda: source.read(_CHUNK), b""))
 
     def get(self, digest: str) -> bytes:
         """Return the whole content, verified against its digest."""

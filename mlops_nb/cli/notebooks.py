@@ -50,12 +50,12 @@ def suggest(
 
     loaded = read_notebook(notebook)
     suggestion = propose(loaded)
+    out = console()
     if as_json:
-        print_json({"notebook": str(notebook), "written": write, "changes": suggestion.as_dicts()})
+        print_json({"notebook": str(notebook), "written": write, **suggestion.as_dict()})
     else:
         from rich.syntax import Syntax
 
-        out = console()
         text = suggestion.as_diff()
         out.print(Syntax(text, "diff", background_color="default", word_wrap=True) if text else "Nothing to propose.")
     if write and suggestion.changes:
@@ -73,7 +73,8 @@ def compile_(notebook: NotebookPath, as_json: AsJson = False) -> None:
     pipeline = read(notebook)
     compiled = compile_pipeline(pipeline)
     if as_json:
-        print_json({"folder": str(pipeline.folder), **compiled.as_dict()})
+        files = {name: [str(path) for path in getattr(compiled, name)] for name in ("written", "unchanged", "removed")}
+        print_json({"folder": str(pipeline.folder), **files})
         return
     out = console()
     show(pipeline.graph.diagnostics, out)

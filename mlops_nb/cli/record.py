@@ -145,7 +145,8 @@ def _show_run(record: RunRecord, out: Console) -> None:
     commit = (
         "no commit" if run.git is None else f"commit {run.git.commit[:8]}" + (" with changes" if run.git.dirty else "")
     )
-    told = f"{run.pipeline} · {local_time(run.started)} · {duration(run.seconds)} · {run.who.user} ({run.origin.kind}) · {commit}"
+    by = f"{run.who.user} ({run.origin.kind})"
+    told = " · ".join((run.pipeline, local_time(run.started), duration(run.seconds), by, commit))
     out.print(told, style="dim", highlight=False)
     if run.why:
         out.print(run.why, highlight=False, markup=False)
@@ -199,7 +200,8 @@ def _show_step(record: RunRecord, step: StepRun, out: Console) -> None:
     for link in record.artifacts:
         if link.step == step.step:
             rows = "" if link.artifact.rows is None else f", {link.artifact.rows} rows"
-            told = f"  {link.direction} {link.name}: {link.artifact.kind} {link.artifact.hash[:12]}, {link.artifact.bytes} bytes{rows}"
+            told = f"  {link.direction} {link.name}: {link.artifact.kind} {link.artifact.hash[:12]}"
+            told += f", {link.artifact.bytes} bytes{rows}"
             out.print(told, highlight=False, markup=False)
     for name, value in of_step["scraps"].items():
         out.print(f"  {name}: {_result('artifact', value)}", highlight=False, markup=False)

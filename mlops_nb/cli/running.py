@@ -133,7 +133,7 @@ def _pairs(option: str, given: list[str] | None) -> list[tuple[str, str]]:
     return pairs
 
 
-def _layers(  # noqa: PLR0917 - one argument per option
+def _layers(
     pipeline: Pipeline,
     p: list[str] | None,
     r: list[str] | None,
@@ -204,16 +204,12 @@ def _show_finished(finished: Finished, out: Console) -> None:
     out.print(
         f"[{style}]{STATUS_SIGN[result.status]} run {result.run} {result.status}[/] {result.reason}", highlight=False
     )
-    for step in result.reran:
+    for name in result.reran:
         out.print(
-            f"  {step} ran again: an earlier step changed what it reads, and the lock did not know", style="yellow"
+            f"  {name} ran again: an earlier step changed what it reads, and the lock did not know", style="yellow"
         )
-    more = f"Look closer: mlops-nb show {result.run}"
-    more += (
-        f" {next(s.step for s in record.steps if s.status == 'failed')}"
-        if result.status == "failed" and any(s.status == "failed" for s in record.steps)
-        else ""
-    )
+    failed = next((step.step for step in record.steps if step.status == "failed"), "")
+    more = " ".join(f"Look closer: mlops-nb show {result.run} {failed}".split())
     out.print(f"{more} · mlops-nb runs · mlops-nb models", style="dim", highlight=False)
 
 

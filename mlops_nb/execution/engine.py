@@ -92,13 +92,13 @@ def execute(
             progress_bar=False,
             km=live.manager,
             on_cell_start=lambda cell, cell_index: on_cell("started", cell.get("id", str(cell_index))),
-            on_cell_executed=lambda cell, cell_index, execute_reply: on_cell("done", cell.get("id", str(cell_index))),
+            on_cell_executed=lambda cell, cell_index, **_: on_cell("done", cell.get("id", str(cell_index))),
         )
     except papermill.PapermillExecutionError:
         return ""
     except DeadKernelError:
         return "its kernel died"
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - told to the caller, which has the notebook too
         # nbclient gives up in several ways when a kernel is killed under it; `live.ended` tells them apart.
         if not live.ended:
             return f"{type(error).__name__}: {error}"

@@ -88,7 +88,7 @@ def kernel(name: str, cwd: Path, env: Mapping[str, str]) -> Iterator[Kernel]:
         except Exception as error:
             message = f"The kernel {name!r} did not start: {error}."
             raise KernelFailed(message, hint="Start it in JupyterLab to see why.") from error
-        started = Kernel(manager, manager.provisioner.pid, folder)
+        started = Kernel(manager, _pid(manager), folder)
         yield started
     finally:
         if started is not None:
@@ -97,6 +97,11 @@ def kernel(name: str, cwd: Path, env: Mapping[str, str]) -> Iterator[Kernel]:
                 # Reaps the process and closes the sockets; there is nobody left to answer.
                 run_sync(started.manager.shutdown_kernel)(now=True)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _pid(manager: Any) -> int:
+    # Local provisioners have it; another kind would need another way to interrupt and to measure.
+    return int(manager.provisioner.pid)
 
 
 @contextlib.contextmanager

@@ -100,37 +100,36 @@ def run_notebook(  # noqa: PLR0913 - what a run of a notebook consists of
 
 
 def _outcome(executed: Mapping[str, Any], ended: str, crashed: str, watch: Watch) -> Outcome:
-    evidence: dict[str, Any] = {}
-    error: StepError | None = None
-    number = 0
-    last_started: dict[str, Any] | None = None
-    for cell in executed["cells"]:
-        if cell["cell_type"] != "code":
-            continue
-        tags = cell["metadata"].get("tags", [])
-        number += 1
-        if cell["metadata"].get("papermill", {}).get("status") in {"running", "failed"}:
-            last_started = cell
-        for output in cell["outputs"]:
-            if output["output_type"] == "error" and error is None and "raises-exception" not in tags:
-                error = _error(cell, number, output)
-            with contextlib.suppress(KeyError):
-                evidence = output["data"][EVIDENCE_MIME]
+    cells = [cell for cell in executed["cells"] if cell["cell_type"] == "code"]
+    evidence, error = _found(cells)
     if evidence and not ended and not crashed:
         return Outcome(evidence=evidence)
     if ended:
         return Outcome(error=error, ended=ended, cancelled=watch.cancelled.is_set())
     if error is not None:
         if error.ename == "ModuleNotFoundError" and error.cell_id.startswith("mlops-nb-"):
-            why = (
-                f"its kernel cannot hand over the state ({error.evalue}); install mlops_nb in the kernel's environment"
-            )
+            why = f"its kernel cannot hand over the state ({error.evalue}); install mlops_nb in its environment"
             return Outcome(error=error, ended=why)
         return Outcome(error=error)
-    if crashed and last_started is not None:
-        crashed = f"{crashed} in cell `{last_started.get('id')}`"
+    if crashed:
+        begun = [cell for cell in cells if cell["metadata"].get("papermill", {}).get("status") in {"running", "failed"}]
+        crashed += f" in cell `{begun[-1].get('id')}`" if begun else ""
     why = crashed or "its last cell did not run: a cell ended the kernel (`sys.exit`, `exit`)"
     return Outcome(ended=why, cancelled=watch.cancelled.is_set())
+
+
+def _found(cells: list[dict[str, Any]]) -> tuple[dict[str, Any], StepError | None]:
+    """Return the evidence among the outputs, and the first exception that was not expected."""
+    evidence: dict[str, Any] = {}
+    error: StepError | None = None
+    for number, cell in enumerate(cells, 1):
+        expected = "raises-exception" in cell["metadata"].get("tags", [])
+        for output in cell["outputs"]:
+            if output["output_type"] == "error" and error is None and not expected:
+                error = _error(cell, number, output)
+            with contextlib.suppress(KeyError):
+                evidence = output["data"][EVIDENCE_MIME]
+    return evidence, error
 
 
 def _error(cell: Mapping[str, Any], number: int, output: Mapping[str, Any]) -> StepError:

@@ -18,18 +18,19 @@ import shutil
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.execution.events import RunEvent, silent
 from mlops_nb.execution.kernels import Watch
-from mlops_nb.execution.step_run import Progress, StepFailed, Surroundings, reuse_cached, run_step
+from mlops_nb.execution.step_record import Progress, Surroundings
+from mlops_nb.execution.step_run import StepFailed, reuse_cached, run_step
 from mlops_nb.metadata import Origin, Parameter, PipelineVersion, RunStart
 from mlops_nb.metadata import PlannedStep as RecordedStep
 from mlops_nb.pipeline import DataflowLock, StepExecutor, build, build_dag, components, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from mlops_nb.artifacts import ArtifactStore
     from mlops_nb.metadata import GitState, MetadataStore, RunRecord
@@ -93,12 +94,12 @@ def run_plan(  # noqa: PLR0913 - the stores are the caller's
     around = Surroundings(
         run, folder, plan, request.context, request.injected, store, log, precedent, watch, listen, request.fresh
     )
-    progress = Progress()
+    progress = around.progress
     reran: tuple[str, ...] = ()
     try:
-        reuse_cached(around, progress)
-        _build(around, progress, request.workers or os.cpu_count() or 1)
-        reran = _check(around, progress)
+        reuse_cached(around)
+        _build(around, request.workers or os.cpu_count() or 1)
+        reran = _check(around)
     except KeyboardInterrupt:
         # The executor has ended the kernels and waited for them.
         watch.cancel("interrupted")
@@ -135,9 +136,9 @@ def _start(run: str, plan: Plan, request: RunRequest) -> RunStart:
     )
 
 
-def _build(around: Surroundings, progress: Progress, workers: int) -> None:
+def _build(around: Surroundings, workers: int) -> None:
     """Let Ploomber run what is not cached; a failed step is in the record, not an exception here."""
-    plan = around.plan
+    plan, progress = around.plan, around.progress
     executor = StepExecutor(
         workers,
         {planned.name: planned.after for planned in plan.steps},
@@ -149,7 +150,7 @@ def _build(around: Surroundings, progress: Progress, workers: int) -> None:
     def act(name: str) -> Callable[[], None]:
         def run_it() -> None:
             try:
-                run_step(name, around, progress)
+                run_step(name, around)
             except StepFailed:
                 raise
             except BaseException as error:
@@ -200,8 +201,9 @@ def _ancestors(plan: Plan, name: str) -> list[str]:
     return found
 
 
-def _check(around: Surroundings, progress: Progress) -> tuple[str, ...]:
+def _check(around: Surroundings) -> tuple[str, ...]:
     """Run again what ran on other inputs than the notebook's order gives it."""
+    progress = around.progress
     reran: list[str] = []
     for planned in around.plan.steps:
         if progress.status.get(planned.name) not in {"succeeded", "cached"}:
@@ -209,7 +211,10 @@ def _check(around: Surroundings, progress: Progress) -> tuple[str, ...]:
         state = progress.before(around.plan, planned.name)
         used = progress.parts[planned.name]
         # Files are compared where they are read: a later step may rightly have written them since.
-        true = {**components(planned.step, state, around.context, planned.proven), "files": used["files"]}
+        true = {
+            **components(planned.step, state, around.context, progress.evidence.get(planned.name)),
+            "files": used["files"],
+        }
         if key_of(true) == key_of(used):
             continue
         why = "it ran on values that an earlier step changed after all"
@@ -217,7 +222,7 @@ def _check(around: Surroundings, progress: Progress) -> tuple[str, ...]:
         around.log.reopen_step(around.run, planned.name, why)
         reran.append(planned.name)
         try:
-            run_step(planned.name, around, progress, again=why)
+            run_step(planned.name, around, again=why)
         except StepFailed:
             progress.deltas.pop(planned.name, None)
     return tuple(reran)

@@ -15,6 +15,7 @@ import random
 import sys
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,9 +88,10 @@ def _write_numpy_random(value: Any) -> None:
 
 
 def _write_warnings(value: Any) -> None:
-    warnings.filters[:] = value  # type: ignore[index]
+    filters: list[Any] = warnings.filters  # type: ignore[assignment]
+    filters[:] = value
     # Python caches which warning was shown under which filters; this says they changed.
-    warnings._filters_mutated() if hasattr(warnings, "_filters_mutated") else None  # type: ignore[attr-defined]  # noqa: SLF001
+    warnings._filters_mutated() if hasattr(warnings, "_filters_mutated") else None  # noqa: SLF001
 
 
 def _read_pandas(_: Baseline) -> Any:
@@ -99,7 +101,7 @@ def _read_pandas(_: Baseline) -> Any:
     for key, option in registered.items():
         if key.startswith("mode.") and key.endswith(("data_manager", "use_inf_as_na")):
             continue
-        value = _quietly(lambda key=key: options.get_option(key))
+        value = _quietly(partial(options.get_option, key))
         if value != option.defval:
             changed[key] = value
     return changed or None
@@ -107,7 +109,7 @@ def _read_pandas(_: Baseline) -> Any:
 
 def _write_pandas(value: Any) -> None:
     for key, held in value.items():
-        _quietly(lambda key=key, held=held: sys.modules["pandas"].set_option(key, held))
+        _quietly(partial(sys.modules["pandas"].set_option, key, held))
 
 
 def _quietly(act: Callable[[], Any]) -> Any:
@@ -190,6 +192,10 @@ def _read_locale(baseline: Baseline) -> Any:
     return current if current != baseline.locale else None
 
 
+def _write_locale(value: str) -> None:
+    locale.setlocale(locale.LC_ALL, value)
+
+
 def _read_recursion(baseline: Baseline) -> Any:
     limit = sys.getrecursionlimit()
     return limit if limit != baseline.recursion_limit else None
@@ -207,7 +213,7 @@ KINDS: dict[str, Kind] = {
     "matplotlib": Kind("matplotlib", _read_matplotlib, _write_matplotlib),
     "sklearn.config": Kind("sklearn._config", _read_sklearn, _write_sklearn),
     "decimal": Kind("decimal", _read_decimal, decimal.setcontext),
-    "locale": Kind("locale", _read_locale, lambda value: locale.setlocale(locale.LC_ALL, value) and None),
+    "locale": Kind("locale", _read_locale, _write_locale),
     "recursion": Kind("sys", _read_recursion, sys.setrecursionlimit),
 }
 

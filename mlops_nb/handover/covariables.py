@@ -1,9 +1,13 @@
 """Group a namespace into co-variables, fingerprint them, and store what changed.
 
-1. Each variable is walked once: its fingerprint, the mutable objects in it, the memory its arrays lie in.
-2. Variables that met the same mutable object or memory are one group (union-find).
-3. A group of several is fingerprinted again as a whole, so that *how* they share is part of it.
-4. A group whose names and fingerprint the state before already had is unchanged and costs nothing more.
+1. A variable whose value is an object that can change is a *root*. Each variable is walked once, up to the roots of
+   other variables: its fingerprint, the further mutable objects in it, the memory its arrays lie in, the roots it
+   refers to.
+2. Variables with one root, or that met the same further object or memory, are one group; so are those that refer to
+   each other in a circle. A group of several is walked again as a whole, so that *how* they share is part of it.
+3. Between groups, a root is referred to and not copied: ten models made around one list of columns are ten
+   co-variables, not one, and stay around one list.
+4. A group whose names, roots and fingerprint the state before already had is unchanged and costs nothing more.
 5. The others are pickled: small ones into the record, larger ones into the store with their buffers aligned.
 """
 
@@ -11,26 +15,23 @@ from __future__ import annotations
 
 import base64
 import re
-import secrets
 import sys
-import threading
 import types
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
-from mlops_nb.artifacts import CannotFingerprint, Trace, fingerprint, pack, unpack
+from mlops_nb.artifacts import IMMUTABLE, Trace, pack, stateless, unpack
+from mlops_nb.handover.groups import Group, deeply, groups_of
 from mlops_nb.handover.pickling import CannotLeaveProcess, Identities, dumps, loads
 from mlops_nb.handover.state import Covariable, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Mapping
 
     from mlops_nb.artifacts import ArtifactStore
 
 INLINE_BYTES = 4096
-_DEEP_STACK_BYTES = 1 << 29
-_DEEP_LIMIT = 200_000
 _HISTORY = re.compile(r"_(i?\d*|ii|iii|_|__|dh|ih|oh|exit_code)")
-_T = TypeVar("_T")
 
 
 def variables(namespace: Mapping[str, Any], hidden: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,89 +46,93 @@ def variables(namespace: Mapping[str, Any], hidden: Mapping[str, Any]) -> dict[s
     }
 
 
-def deeply(act: Callable[[], _T]) -> _T:
-    """Call `act`, and once more on a very large stack when its recursion went too deep for the usual one."""
-    try:
-        return act()
-    except RecursionError:
-        pass
-    outcome: list[tuple[bool, Any]] = []
+@dataclass
+class Roots:
+    """Which object in this process is which, by the token that identifies it across processes."""
 
-    def work() -> None:
-        try:
-            outcome.append((True, act()))
-        except BaseException as error:  # noqa: BLE001 - handed to the caller's thread
-            outcome.append((False, error))
+    tokens: dict[int, str] = field(default_factory=dict)
+    objects: dict[str, Any] = field(default_factory=dict)
 
-    limit, size = sys.getrecursionlimit(), threading.stack_size()
-    sys.setrecursionlimit(max(limit, _DEEP_LIMIT))
-    threading.stack_size(_DEEP_STACK_BYTES)
-    try:
-        thread = threading.Thread(target=work)
-        thread.start()
-        thread.join()
-    finally:
-        sys.setrecursionlimit(limit)
-        threading.stack_size(size)
-    succeeded, result = outcome[0]
-    if not succeeded:
-        raise result
-    return result  # type: ignore[no-any-return]
+    def learn(self, token: str, value: Any) -> None:
+        """Take note that `value` is the object of that token; it is kept alive, so its id stays its own."""
+        self.tokens[id(value)] = token
+        self.objects[token] = value
 
 
-def freeze(
-    held: Mapping[str, Any],
-    before: State,
-    store: ArtifactStore,
-    *,
-    namespace: Mapping[str, Any],
-    identities: Identities,
-) -> tuple[Covariable, ...]:
+@dataclass(frozen=True)
+class Process:
+    """What freezing and thawing in one kernel have in common."""
+
+    store: ArtifactStore
+    namespace: dict[str, Any]
+    identities: Identities = field(default_factory=Identities)
+    roots: Roots = field(default_factory=Roots)
+
+
+def freeze(held: Mapping[str, Any], before: State, process: Process, step: str = "") -> tuple[Covariable, ...]:
     """Store the co-variables of `held` that `before` does not have; return those.
 
-    A value that cannot leave its process comes back with its `problem` and without content.
+    A value that cannot leave its process comes back with its `problem` and without content. `step` names the objects
+    that are new.
     """
-    known = {(item.names, item.fingerprint) for item in before.covariables}
+    known = {(item.names, item.fingerprint, tuple(sorted(item.oids.items()))) for item in before.covariables}
+    oids = {name: _token(name, value, process, step) for name, value in sorted(held.items()) if _is_root(value)}
+    for name, token in oids.items():
+        process.roots.learn(token, held[name])
+    by_id = {id(held[name]): token for name, token in oids.items()}
     frozen = []
-    for names, print_, trace in _groups(held, namespace):
-        if (names, print_) in known:
-            continue
-        value = {name: held[name] for name in names}
-        owners = frozenset(trace.memory & trace.framed) | _shared_owners(value.values(), trace)
-        frozen.append(_store(value, print_, trace, store, namespace=namespace, identities=identities, owners=owners))
+    for group in groups_of(held, process.namespace, by_id):
+        own = {name: oids[name] for name in group.names if name in oids}
+        if (group.names, group.fingerprint, tuple(sorted(own.items()))) not in known:
+            others = {key: token for key, token in by_id.items() if token not in own.values()}
+            frozen.append(_store(group, {name: held[name] for name in group.names}, own, others, process))
     return tuple(frozen)
 
 
-def thaw(
-    state: State, store: ArtifactStore, *, namespace: dict[str, Any], identities: Identities
-) -> tuple[dict[str, Any], dict[str, str]]:
+def thaw(state: State, process: Process) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the values of a state's variables, and the names that have none with the reason."""
     values: dict[str, Any] = {}
     absent: dict[str, str] = {}
-    for item in state.covariables:
-        if item.problem:
-            absent.update(dict.fromkeys(item.names, item.problem))
-            continue
-        thawed = thaw_one(item, store, namespace=namespace, identities=identities)
-        values.update((name, thawed[name]) for name in item.names)
+    waiting = [*state.hidden, *state.covariables]
+    provided = {oid for item in waiting for oid in item.oids.values()}
+    while waiting:
+        # What a value refers to comes first; the circles were made one co-variable.
+        ready = [item for item in waiting if not (set(item.refs) & provided - process.roots.objects.keys())]
+        for item in ready or waiting:
+            missing = [oid for oid in item.refs if oid not in process.roots.objects]
+            problem = item.problem or (f"it refers to `{missing[0]}`, which cannot" if missing else "")
+            if problem:
+                absent.update(dict.fromkeys(item.names, problem))
+                provided -= set(item.oids.values())
+                continue
+            thawed = thaw_one(item, process)
+            values.update((name, thawed[name]) for name in item.names)
+        waiting = [item for item in waiting if item not in ready] if ready else []
     return values, absent
 
 
-def thaw_one(
-    item: Covariable, store: ArtifactStore, *, namespace: dict[str, Any], identities: Identities
-) -> dict[str, Any]:
-    """Return the values that one co-variable holds, by name."""
+def thaw_one(item: Covariable, process: Process) -> dict[str, Any]:
+    """Return the values that one co-variable holds, by name, and remember its objects."""
     if item.inline:
         pickled: bytes | memoryview = base64.b64decode(item.inline)
         buffers: list[memoryview] = []
     else:
-        pickled, buffers = unpack(store.map(item.blob), item.blob[:12])
+        pickled, buffers = unpack(process.store.map(item.blob), item.blob[:12])
 
     def load() -> dict[str, Any]:
-        thawed: dict[str, Any] = loads(pickled, buffers, namespace=namespace, identities=identities)
+        thawed: dict[str, Any] = loads(
+            pickled,
+            buffers,
+            namespace=process.namespace,
+            identities=process.identities,
+            objects=process.roots.objects,
+        )
         return thawed
 
-    return deeply(load)
+    values = deeply(load)
+    for name, oid in item.oids.items():
+        process.roots.learn(oid, values[name])
+    return values
 
 
 def described(value: Any) -> str:
@@ -143,75 +148,40 @@ def described(value: Any) -> str:
     return kind
 
 
-def _groups(held: Mapping[str, Any], namespace: Mapping[str, Any]) -> list[tuple[tuple[str, ...], str, Trace]]:
-    """Return the groups of variables that share objects, each with its fingerprint and its trace."""
-    prints: dict[str, str] = {}
-    traces: dict[str, Trace] = {}
-    for name in sorted(held):
-        traces[name] = Trace()
-        prints[name] = _print(held[name], namespace, traces[name])
-    parent = {name: name for name in held}
-
-    def root(name: str) -> str:
-        while parent[name] != name:
-            parent[name] = parent[parent[name]]
-            name = parent[name]
-        return name
-
-    met: dict[tuple[str, int], str] = {}
-    for name, trace in traces.items():
-        # Frames may share memory without being aliases (copy-on-write); a bare array over it is an alias.
-        for token in (
-            *(("object", key) for key in trace.shared),
-            *(("memory", key) for key in trace.memory | trace.framed),
-        ):
-            other = met.setdefault(token, name)
-            if other != name and (token[0] == "object" or _aliases(token[1], traces[other], trace)):
-                parent[root(name)] = root(other)
-    grouped: dict[str, list[str]] = {}
-    for name in held:
-        grouped.setdefault(root(name), []).append(name)
-    found = []
-    for members in grouped.values():
-        names = tuple(sorted(members))
-        if len(names) == 1:
-            found.append((names, prints[names[0]], traces[names[0]]))
-        else:
-            trace = Trace()
-            whole = {name: held[name] for name in names}
-            found.append((names, _print(whole, namespace, trace), trace))
-    return sorted(found)
+def _token(name: str, value: Any, process: Process, step: str) -> str:
+    """Return what identifies a root: as it was thawed, else the step that made it and its first name."""
+    return process.roots.tokens.get(id(value)) or f"{step}:{name}"
 
 
-def _aliases(owner: int, one: Trace, other: Trace) -> bool:
-    if owner in one.memory or owner in other.memory:
-        return True
-    pandas = sys.modules.get("pandas")
-    # Before pandas 3 two frames over one block are aliases unless copy-on-write is switched on.
-    return pandas is not None and not _copy_on_write(pandas)
+def _is_root(value: Any) -> bool:
+    """Say whether a value is an object that can change and that others may hold."""
+    if type(value) in _NEVER_ROOTS or isinstance(value, type | types.ModuleType | BaseException):
+        return False
+    if type(value) is types.FunctionType:
+        return not stateless(value)
+    module = type(value).__module__
+    if f"{module}.{type(value).__qualname__}" in IMMUTABLE:
+        return False
+    # Indexes and scalars of pandas and NumPy never change; a view is its owner's memory.
+    if module.startswith("pandas") and type(value).__name__ not in {"DataFrame", "Series"}:
+        return False
+    if module == "numpy":
+        return type(value).__name__ == "ndarray" and value.base is None
+    return True
 
 
-def _copy_on_write(pandas: Any) -> bool:
-    if int(pandas.__version__.split(".")[0]) >= 3:  # noqa: PLR2004 - the first version that always does
-        return True
-    return bool(pandas.options.mode.copy_on_write is True)
+_NEVER_ROOTS = frozenset(
+    {int, float, complex, bool, str, bytes, tuple, frozenset, type(None), range, slice, types.BuiltinFunctionType}
+    | {types.MethodType, types.CodeType, types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType}
+)
 
 
-def _print(value: Any, namespace: Mapping[str, Any], trace: Trace) -> str:
-    try:
-        return deeply(lambda: fingerprint(value, namespace=namespace, trace=trace))
-    except (CannotFingerprint, RecursionError):
-        # Nobody can know: never equal to anything, so always taken as changed.
-        return f"unknown-{secrets.token_hex(12)}"
-
-
-def _shared_owners(values: Iterable[Any], trace: Trace) -> frozenset[int]:
+def _shared_owners(trace: Trace) -> frozenset[int]:
     """Return the owners of array memory that more than one array of the group lies in."""
-    del values
-    counts: dict[int, int] = {}
     numpy = sys.modules.get("numpy")
     if numpy is None:
         return frozenset()
+    counts: dict[int, int] = {}
     for item in {id(item): item for item in trace.alive if type(item) is numpy.ndarray}.values():
         if id(item) not in trace.shared and id(item) not in trace.memory:
             continue
@@ -222,31 +192,37 @@ def _shared_owners(values: Iterable[Any], trace: Trace) -> frozenset[int]:
     return frozenset(owner for owner, count in counts.items() if count > 1)
 
 
-def _store(  # noqa: PLR0913 - what a stored value consists of
-    value: dict[str, Any],
-    print_: str,
-    trace: Trace,
-    store: ArtifactStore,
-    *,
-    namespace: Mapping[str, Any],
-    identities: Identities,
-    owners: frozenset[int],
+def _store(
+    group: Group, value: dict[str, Any], oids: dict[str, str], others: Mapping[int, str], process: Process
 ) -> Covariable:
-    names = tuple(sorted(value))
-    kinds = {name: described(value[name]) for name in names}
-    used = tuple(sorted(trace.globals - set(names)))
-    code = tuple(sorted(filter(_of_project, trace.modules)))
+    trace = group.trace
+    described_as = {name: described(held) for name, held in value.items()}
+    item = Covariable(
+        group.names,
+        group.fingerprint,
+        types=described_as,
+        globals=tuple(sorted(trace.globals - set(group.names))),
+        modules=tuple(sorted(filter(_of_project, trace.modules))),
+        oids=oids,
+        refs=tuple(sorted(trace.refs)),
+    )
+    # A value whose walk broke off may refer to more than the walk met.
+    unknown = group.fingerprint.startswith("unknown-")
+    roots = {key: token for key, token in others.items() if token in trace.refs or unknown}
+    owners = frozenset(trace.memory & trace.framed) | _shared_owners(trace)
     try:
-        pickled, buffers = deeply(lambda: dumps(value, namespace=namespace, identities=identities, owners=owners))
+        pickled, buffers = deeply(
+            lambda: dumps(value, namespace=process.namespace, identities=process.identities, owners=owners, roots=roots)
+        )
     except (CannotLeaveProcess, RecursionError) as error:
-        why = str(error) or type(error).__name__
-        return Covariable(names, print_, types=kinds, globals=used, modules=code, problem=why)
+        return replace(item, problem=str(error) or type(error).__name__)
+    if unknown:
+        item = replace(item, refs=tuple(sorted(roots.values())))
     size = len(pickled) + sum(buffer.raw().nbytes for buffer in buffers)
     if size <= INLINE_BYTES and not buffers:
-        inline = base64.b64encode(pickled).decode()
-        return Covariable(names, print_, inline=inline, bytes=size, types=kinds, globals=used, modules=code)
-    digest, _ = store.put(pack(pickled, buffers))
-    return Covariable(names, print_, blob=digest, bytes=size, types=kinds, globals=used, modules=code)
+        return replace(item, inline=base64.b64encode(pickled).decode(), bytes=size)
+    digest, _ = process.store.put(pack(pickled, buffers))
+    return replace(item, blob=digest, bytes=size)
 
 
 def _of_project(module: str) -> bool:

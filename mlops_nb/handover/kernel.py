@@ -20,8 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import ArtifactStore, fingerprint
 from mlops_nb.handover.ambient import EARLY, STREAMS, Baseline, read_ambient, write_ambient
-from mlops_nb.handover.covariables import freeze, thaw, thaw_one, variables
-from mlops_nb.handover.pickling import Identities
+from mlops_nb.handover.covariables import Process, freeze, thaw, thaw_one, variables
 from mlops_nb.handover.state import Covariable, Delta, State
 
 if TYPE_CHECKING:
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 EVIDENCE_MIME = "application/vnd.mlops-nb.evidence+json"
 _KEPT = "_mlops_nb_session"
 _BASELINE = "_mlops_nb_baseline"
+_OF_THE_MACHINE = ("/proc", "/dev", "/sys", "/etc", "/usr", "/lib", "/run", "/var/lib", "/var/cache")
 _OPEN_FOR_WRITING = os.O_WRONLY | os.O_RDWR
 
 
@@ -37,13 +37,13 @@ _OPEN_FOR_WRITING = os.O_WRONLY | os.O_RDWR
 class _Session:
     """What `begin` knows and `end` needs; kept on the shell, not in the notebook's namespace."""
 
-    store: ArtifactStore
+    process: Process
     state: State
+    known: State
     baseline: Baseline
-    identities: Identities = field(default_factory=Identities)
+    files: _Files
     absent: dict[str, str] = field(default_factory=dict)
     streams: dict[str, str] = field(default_factory=dict)
-    files: _Files = field(default_factory=lambda: _Files())
     seconds: float = 0.0
 
 
@@ -56,9 +56,12 @@ class _Files:
         self.listening = False
         self._ignored = tuple(
             str(Path(place).resolve())
-            for place in {sys.prefix, sys.base_prefix, *sysconfig.get_paths().values(), "/proc", "/dev", "/sys", "/etc"}
+            for place in {sys.prefix, sys.base_prefix, *sysconfig.get_paths().values(), *_OF_THE_MACHINE}
             if place
         )
+        home = str(Path.home())
+        # Caches and settings of programs live in hidden folders of the home; a person's data does not.
+        self._hidden = f"{home}{os.sep}."
 
     def listen(self) -> None:
         """Note every file opened from now on."""
@@ -80,9 +83,9 @@ class _Files:
             path
             for path in sink
             if not path.endswith((".py", ".pyc", ".so", ".pth", ".ipynb"))
-            and "/.ipython/" not in path
             and "/site-packages/" not in path
             and "/ipykernel_" not in path
+            and not path.startswith(self._hidden)
             and not any(path == place or path.startswith(f"{place}{os.sep}") for place in ignored)
         )
 
@@ -106,16 +109,18 @@ def begin(store_url: str, state_digest: str, parts: Iterable[str] | None = None)
     """
     started = time.perf_counter()
     shell = _shell()
-    store = ArtifactStore(store_url)
-    state = State.from_json(store.get(state_digest)) if state_digest else State()
-    session = _Session(store, state, getattr(shell, _BASELINE, None) or Baseline.now())
-    setattr(shell, _KEPT, session)
     namespace = shell.user_ns
+    process = Process(ArtifactStore(store_url), namespace)
+    known = State.from_json(process.store.get(state_digest)) if state_digest else State()
+    state = known if parts is None else known.only(parts)
+    session = _Session(process, state, known, getattr(shell, _BASELINE, None) or Baseline.now(), _Files())
+    setattr(shell, _KEPT, session)
     for kind in EARLY:
-        _restore(session, kind, namespace)
-    if parts is not None:
-        session.state = state = state.only(parts)
-    values, session.absent = thaw(state, store, namespace=namespace, identities=session.identities)
+        _restore(session, kind)
+    values, session.absent = thaw(state, process)
+    # What replayed prelude cells bound may be out of date: only the state says what there is.
+    for name in variables(namespace, shell.user_ns_hidden):
+        del namespace[name]
     namespace.update(values)
     for module in state.imports:
         top = module.split(".")[0]
@@ -125,16 +130,16 @@ def begin(store_url: str, state_digest: str, parts: Iterable[str] | None = None)
     # After the variables: thawing them may import modules, which may set filters and options.
     for kind in state.ambient:
         if kind not in EARLY:
-            _restore(session, kind, namespace)
+            _restore(session, kind)
     session.streams = _stream_prints(read_ambient(session.baseline), namespace)
     session.seconds = time.perf_counter() - started
     session.files.listen()
 
 
-def end(imports: Iterable[str] = ()) -> None:
-    """Freeze what the step changed and publish the evidence as an output of this cell.
+def end(step: str, imports: Iterable[str] = ()) -> None:
+    """Freeze what a step changed and publish the evidence as an output of this cell.
 
-    `imports` are the dotted modules that the step's import statements name.
+    `imports` are the dotted modules that its import statements name.
     """
     started = time.perf_counter()
     shell = _shell()
@@ -142,7 +147,8 @@ def end(imports: Iterable[str] = ()) -> None:
     session.files.listening = False
     namespace = shell.user_ns
     held = variables(namespace, shell.user_ns_hidden)
-    changed = freeze(held, session.state, session.store, namespace=namespace, identities=session.identities)
+    store = session.process.store
+    changed = freeze(held, session.known, session.process, step)
     before = session.state.by_name()
     delta = Delta(
         changed=changed,
@@ -150,8 +156,8 @@ def end(imports: Iterable[str] = ()) -> None:
         ambient=_ambient_changes(session, namespace),
         imports=tuple(imports),
     )
-    digest, _ = session.store.put(delta.to_json().encode())
-    root = session.store.url
+    digest, _ = store.put(delta.to_json().encode())
+    root = store.url
     evidence = {
         "delta": digest,
         "read_files": session.files.seen(session.files.read, [root]),
@@ -161,7 +167,12 @@ def end(imports: Iterable[str] = ()) -> None:
     }
     from IPython.display import publish_display_data
 
-    publish_display_data({EVIDENCE_MIME: json.loads(json.dumps(evidence)), "text/plain": ""})
+    publish_display_data(
+        {  # type: ignore[no-untyped-call]
+            EVIDENCE_MIME: json.loads(json.dumps(evidence)),
+            "text/plain": "",
+        }
+    )
 
 
 def _ambient_changes(session: _Session, namespace: dict[str, Any]) -> dict[str, Covariable]:
@@ -173,9 +184,7 @@ def _ambient_changes(session: _Session, namespace: dict[str, Any]) -> dict[str, 
         # A stream that nobody drew from is where the kernel's start or the state before left it.
         if (session.streams.get(kind) if kind in STREAMS else known and known.fingerprint) == print_:
             continue
-        (changes[kind],) = freeze(
-            {kind: value}, State(), session.store, namespace=namespace, identities=session.identities
-        )
+        (changes[kind],) = freeze({kind: value}, State(), Process(session.process.store, namespace))
     for kind in session.state.ambient.keys() - found.keys():
         # Put back to what a fresh kernel has: nothing to carry any more.
         changes[kind] = Covariable((kind,), "default")
@@ -186,11 +195,11 @@ def _stream_prints(found: dict[str, Any], namespace: dict[str, Any]) -> dict[str
     return {kind: fingerprint(value, namespace=namespace) for kind, value in found.items() if kind in STREAMS}
 
 
-def _restore(session: _Session, kind: str, namespace: dict[str, Any]) -> None:
+def _restore(session: _Session, kind: str) -> None:
     item = session.state.ambient.get(kind)
     if item is None or item.fingerprint == "default":
         return
-    value = thaw_one(item, session.store, namespace=namespace, identities=session.identities)[kind]
+    value = thaw_one(item, session.process)[kind]
     write_ambient(kind, value)
 
 
@@ -206,4 +215,4 @@ def _peak_memory_bytes() -> int:
 def _shell() -> Any:
     from IPython import get_ipython
 
-    return get_ipython()  # type: ignore[no-untyped-call]
+    return get_ipython()

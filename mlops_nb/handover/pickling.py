@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+_LRU_CACHE = type(functools.lru_cache(id))
+
+
 class CannotLeaveProcess(Exception):  # noqa: N818 - told to the caller as a fact
     """The value is tied to its process: an open file, a generator, a lock, a connection."""
 
@@ -71,9 +74,11 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         The tokens of this process.
     owners
         Ids of arrays whose memory several values of this pickle share.
+    roots
+        Ids of objects that are stored elsewhere, with the token that stands for each.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what freezing depends on
         self,
         file: io.BytesIO,
         *,
@@ -81,11 +86,13 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         identities: Identities,
         owners: frozenset[int],
         buffer_callback: Callable[[pickle.PickleBuffer], Any] | None,
+        roots: Mapping[int, str],
     ) -> None:
         super().__init__(file, protocol=5, buffer_callback=buffer_callback)
         self._namespace = namespace
         self._identities = identities
         self._owners = owners
+        self._roots = roots
 
     def reducer_override(self, obj: Any) -> Any:
         """Reduce what cloudpickle would reduce to something else than it was."""
@@ -95,7 +102,10 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
                 return self._reduce_function(obj)
         elif kind is types.CellType:
             return self._reduce_cell(obj)
-        elif kind is functools._lru_cache_wrapper and _of_notebook(obj, self._namespace):
+        elif kind is functools.cached_property:
+            # Python 3.11's holds a lock, which guards nothing that outlives a call.
+            return functools.cached_property, (obj.func,), {"attrname": obj.attrname}, None, None, _set_attributes
+        elif kind is _LRU_CACHE and _of_notebook(obj, self._namespace):
             return self._reduce_cached(obj)
         elif kind.__module__ == "numpy" and kind.__name__ == "ndarray":
             return self._reduce_array(obj)
@@ -152,8 +162,25 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         return NotImplemented
 
 
+class ReferringPickler(NotebookPickler):
+    """A pickler that stores a token for each object that is stored elsewhere.
+
+    A class of its own, because pickle asks it for every single object.
+    """
+
+    def persistent_id(self, obj: Any) -> str | None:
+        """Return the token of an object that is stored elsewhere."""
+        return self._roots.get(id(obj))
+
+
 # Types that pickle refuses, or worse, accepts and gives back as something else.
 _BOUND_TO_PROCESS = {
+    # cloudpickle turns an open text file into a StringIO of its content.
+    "TextIOWrapper": {"_io"},
+    "BufferedReader": {"_io"},
+    "BufferedWriter": {"_io"},
+    "BufferedRandom": {"_io"},
+    "FileIO": {"_io"},
     "generator": {"builtins"},
     "coroutine": {"builtins"},
     "async_generator": {"builtins"},
@@ -191,6 +218,11 @@ def _set_function(function: types.FunctionType, state: dict[str, Any]) -> None:
             setattr(function, name, value)
 
 
+def _set_attributes(held: Any, state: dict[str, Any]) -> None:
+    for name, value in state.items():
+        setattr(held, name, value)
+
+
 def _set_cell(cell: types.CellType, content: tuple[Any]) -> None:
     cell.cell_contents = content[0]
 
@@ -199,7 +231,7 @@ def _make_cached(function: Callable[..., Any], parameters: dict[str, Any]) -> An
     return functools.lru_cache(maxsize=parameters["maxsize"], typed=parameters["typed"])(function)
 
 
-def _make_view(  # noqa: PLR0913 - what defines a view
+def _make_view(  # noqa: PLR0913, PLR0917 - what defines a view
     base: np.ndarray,
     dtype: Any,
     shape: tuple[int, ...],
@@ -225,7 +257,12 @@ def _make_readonly(array: np.ndarray) -> np.ndarray:
 
 
 def dumps(
-    value: Any, *, namespace: Mapping[str, Any], identities: Identities, owners: frozenset[int] = frozenset()
+    value: Any,
+    *,
+    namespace: Mapping[str, Any],
+    identities: Identities,
+    owners: frozenset[int] = frozenset(),
+    roots: Mapping[int, str] | None = None,
 ) -> tuple[bytes, list[pickle.PickleBuffer]]:
     """Pickle a value of the notebook; return the pickle and its large buffers.
 
@@ -236,8 +273,14 @@ def dumps(
     """
     buffers: list[pickle.PickleBuffer] = []
     out = io.BytesIO()
-    pickler = NotebookPickler(
-        out, namespace=namespace, identities=identities, owners=owners, buffer_callback=buffers.append
+    make = ReferringPickler if roots else NotebookPickler
+    pickler = make(
+        out,
+        namespace=namespace,
+        identities=identities,
+        owners=owners,
+        buffer_callback=buffers.append,
+        roots=roots or {},
     )
     try:
         pickler.dump(value)
@@ -255,11 +298,21 @@ class NotebookUnpickler(pickle.Unpickler):
     """Thaws what `NotebookPickler` froze, onto the globals of this kernel."""
 
     def __init__(
-        self, data: bytes | memoryview, buffers: Sequence[Any], namespace: dict[str, Any], identities: Identities
+        self,
+        data: bytes | memoryview,
+        buffers: Sequence[Any],
+        namespace: dict[str, Any],
+        identities: Identities,
+        objects: Mapping[str, Any],
     ) -> None:
         super().__init__(io.BytesIO(data), buffers=buffers)
+        self._objects = objects
         self._namespace = namespace
         self._identities = identities
+
+    def persistent_load(self, token: str) -> Any:
+        """Return the object that was stored elsewhere; it has been thawed before."""
+        return self._objects[token]
 
     def find_class(self, module: str, name: str) -> Any:
         """Return what a pickle names; functions of the notebook are made here, on this kernel's globals."""
@@ -275,7 +328,12 @@ class NotebookUnpickler(pickle.Unpickler):
 
 
 def loads(
-    pickled: bytes | memoryview, buffers: Sequence[Any], *, namespace: dict[str, Any], identities: Identities
+    pickled: bytes | memoryview,
+    buffers: Sequence[Any],
+    *,
+    namespace: dict[str, Any],
+    identities: Identities,
+    objects: Mapping[str, Any] | None = None,
 ) -> Any:
-    """Thaw what `dumps` froze. Only ever called with content of our own store."""
-    return NotebookUnpickler(pickled, buffers, namespace, identities).load()
+    """Thaw what `dumps` froze; `objects` are those it refers to. Only ever called with content of our own store."""
+    return NotebookUnpickler(pickled, buffers, namespace, identities, objects or {}).load()

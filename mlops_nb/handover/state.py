@@ -7,7 +7,7 @@ notebook's order: that is what lets steps run at the same time and still add up 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.errors import MlopsNbError
@@ -40,6 +40,12 @@ class Covariable:
         Names of the notebook that functions in the value read when they are called.
     modules
         Modules outside of Python and its packages whose code the value refers to: their source is part of what it is.
+    oids
+        For each variable that is an object others can refer to, what identifies that object: the step that made it
+        and the name it gave it.
+    refs
+        Identifies the objects of other co-variables that the value refers to: they are not stored with it, so that
+        several steps may each make something around one table without writing the table.
     problem
         Why the value cannot leave its process; empty when it can.
     """
@@ -52,6 +58,8 @@ class Covariable:
     types: Mapping[str, str] = field(default_factory=dict, hash=False)
     globals: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
+    oids: Mapping[str, str] = field(default_factory=dict, hash=False)
+    refs: tuple[str, ...] = ()
     problem: str = ""
 
 
@@ -88,9 +96,13 @@ class Delta:
 
 @dataclass(frozen=True)
 class State:
-    """All there is between two steps."""
+    """All there is between two steps.
+
+    `hidden` are co-variables whose names were bound to something else, but to whose objects others still refer.
+    """
 
     covariables: tuple[Covariable, ...] = ()
+    hidden: tuple[Covariable, ...] = ()
     ambient: Mapping[str, Covariable] = field(default_factory=dict, hash=False)
     imports: tuple[str, ...] = ()
 
@@ -105,35 +117,47 @@ class State:
         stored value and gives only its remaining names.
         """
         taken = {name for item in delta.changed for name in item.names} | set(delta.deleted)
-        kept = []
+        kept, gone = [], list(self.hidden)
         for item in self.covariables:
             names = tuple(name for name in item.names if name not in taken)
             if names == item.names:
                 kept.append(item)
             elif names:
-                fields = {**vars(item), "names": names}
-                fields["types"] = {name: item.types[name] for name in names if name in item.types}
+                types = {name: item.types[name] for name in names if name in item.types}
                 # The value still holds the old names too; its fingerprint must not pass for the smaller group's.
-                fields["fingerprint"] = f"{item.fingerprint}|{','.join(names)}"
-                kept.append(Covariable(**fields))
-        covariables = sorted((*kept, *delta.changed), key=lambda item: item.names)
+                print_ = f"{item.fingerprint}|{','.join(names)}"
+                kept.append(replace(item, names=names, types=types, fingerprint=print_))
+            else:
+                gone.append(item)
+        living = sorted((*kept, *delta.changed), key=lambda item: item.names)
         return State(
-            tuple(covariables),
+            tuple(living),
+            _still_referred_to(living, gone),
             {**self.ambient, **delta.ambient},
             tuple(dict.fromkeys((*self.imports, *delta.imports))),
         )
 
     def only(self, names: Iterable[str]) -> State:
-        """Return the part of the state that these names need: their co-variables, and what functions in them read."""
+        """Return the part of the state that these names need.
+
+        That is their co-variables, what functions in them read, and the objects they refer to.
+        """
         held = self.by_name()
-        wanted: dict[tuple[str, ...], Covariable] = {}
-        waiting = list(names)
+        objects = {oid: item for item in (*self.hidden, *self.covariables) for oid in item.oids.values()}
+        wanted: set[int] = set()
+        waiting: list[Covariable | None] = [held.get(name) for name in names]
         while waiting:
-            item = held.get(waiting.pop())
-            if item is not None and item.names not in wanted:
-                wanted[item.names] = item
-                waiting += [*item.globals, *item.names]
-        return State(tuple(wanted[key] for key in sorted(wanted)), self.ambient, self.imports)
+            item = waiting.pop()
+            if item is not None and id(item) not in wanted:
+                wanted.add(id(item))
+                waiting += [held.get(name) for name in item.globals]
+                waiting += [objects.get(oid) for oid in item.refs]
+        return State(
+            tuple(item for item in self.covariables if id(item) in wanted),
+            tuple(item for item in self.hidden if id(item) in wanted),
+            self.ambient,
+            self.imports,
+        )
 
     def to_json(self) -> str:
         """Return the stored form, format 1."""
@@ -145,13 +169,30 @@ class State:
         given = _checked(json.loads(text))
         return State(
             tuple(_covariable(item) for item in given["covariables"]),
+            tuple(_covariable(item) for item in given["hidden"]),
             {kind: _covariable(item) for kind, item in given["ambient"].items()},
             tuple(given["imports"]),
         )
 
 
+def _still_referred_to(living: Iterable[Covariable], gone: Iterable[Covariable]) -> tuple[Covariable, ...]:
+    """Return those of the gone co-variables to whose objects the living, or what they refer to, still refer."""
+    held = {oid for item in living for oid in item.oids.values()}
+    # The newest first: of two with one object, the later content is the one that counts.
+    by_oid = {oid: item for item in gone for oid in item.oids.values()}
+    kept: dict[int, Covariable] = {}
+    waiting = [oid for item in living for oid in item.refs]
+    while waiting:
+        oid = waiting.pop()
+        item = by_oid.get(oid) if oid not in held else None
+        if item is not None and id(item) not in kept:
+            kept[id(item)] = item
+            waiting += item.refs
+    return tuple(sorted(kept.values(), key=lambda item: sorted(item.oids.values())))
+
+
 def _covariable(given: dict[str, Any]) -> Covariable:
-    listed = {name: tuple(given[name]) for name in ("names", "globals", "modules")}
+    listed = {name: tuple(given[name]) for name in ("names", "globals", "modules", "refs")}
     return Covariable(**{**given, **listed})
 
 

@@ -76,7 +76,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - PEP 562
+def __getattr__(name: str) -> Any:
     # The values alone are cheap to import; SQLAlchemy comes only with the store.
     if name == "MetadataStore":
         from mlops_nb.metadata.store import MetadataStore

@@ -102,7 +102,7 @@ def _sqlite(url: URL) -> Engine:
     return engine
 
 
-def _configure(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DBAPI connection has no type
+def _configure(connection: Any, _record: object) -> None:
     # The driver would begin transactions by itself, too late and never IMMEDIATE.
     connection.isolation_level = None
     # WAL with synchronous=NORMAL loses nothing when a process dies; when the power fails, the file stays whole and

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _ESCAPED_KEY = re.compile(r"\$+float")
 
 
-def plain(value: Any, place: str) -> Any:  # noqa: ANN401 - any JSON value
+def plain(value: Any, place: str) -> Any:
     """Return `value` in plain JSON types, or refuse it.
 
     Parameters
@@ -54,17 +54,17 @@ def plain(value: Any, place: str) -> Any:  # noqa: ANN401 - any JSON value
             raise _refusal(value, place)
 
 
-def to_text(plain_value: Any) -> str:  # noqa: ANN401 - any JSON value
+def to_text(plain_value: Any) -> str:
     """Return the text of a value that `plain` gave."""
     return json.dumps(plain_value, separators=(",", ":"), allow_nan=False)
 
 
-def from_text(text: str) -> Any:  # noqa: ANN401 - any JSON value
+def from_text(text: str) -> Any:
     """Return the value whose text `to_text` gave."""
     return json.loads(text, object_hook=_unescape) if "$" in text else json.loads(text)
 
 
-def numbers(name: str, value: Any) -> Iterator[tuple[str, float]]:  # noqa: ANN401 - any JSON value
+def numbers(name: str, value: Any) -> Iterator[tuple[str, float]]:
     """Yield every finite number in a value, under its dotted name: `metrics.accuracy`."""
     if isinstance(value, Mapping):
         for key, item in value.items():
@@ -78,7 +78,7 @@ def numbers(name: str, value: Any) -> Iterator[tuple[str, float]]:  # noqa: ANN4
             yield name, number
 
 
-def _unescape(items: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON value
+def _unescape(items: dict[str, Any]) -> Any:
     if len(items) == 1 and _ESCAPED_KEY.fullmatch(key := next(iter(items))):
         return float(items[key]) if key == "$float" else {key[1:]: items[key]}
     return items

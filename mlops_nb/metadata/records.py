@@ -160,7 +160,8 @@ class StepStart:
 class StepEnd:
     """What is known when a step ends. `seconds` defaults to the time between start and end by the clock.
 
-    `outcome` is JSON for whoever plans the next run: what a reuse of this step run has to know.
+    `outcome` is JSON for whoever plans the next run: what a reuse of this step run has to know. `key` and
+    `key_components`, when given, replace those of the start: the step was seen to depend on more than its text said.
     """
 
     status: StepEndStatus
@@ -171,6 +172,8 @@ class StepEnd:
     inputs: Mapping[str, Artifact] = field(default_factory=dict, hash=False)
     outputs: Mapping[str, Artifact] = field(default_factory=dict, hash=False)
     outcome: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    key: str = ""
+    key_components: Mapping[str, Any] = field(default_factory=dict, hash=False)
     seconds: float | None = None
     at: datetime | None = None
 

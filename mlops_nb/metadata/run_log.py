@@ -160,6 +160,9 @@ class RunLog(Database):
             }
             if end.reason:
                 changes["reason"] = end.reason
+            if end.key:
+                changes["key"] = end.key
+                changes["key_components"] = plain(end.key_components, f"the cache key of step `{step}`")
             connection.execute(_UPDATE_STEP, {"of": found.id, **changes})
             write_scraps(connection, found.id, found.pipeline, end.scraps)
             link_artifacts(connection, run_id, found.id, "input", end.inputs, at)

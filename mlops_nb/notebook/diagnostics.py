@@ -23,13 +23,13 @@ class Severity(StrEnum):
 
 
 CODES: dict[str, tuple[Severity, str]] = {
-    # MN0: the file
+    # The file.
     "MN001": (Severity.ERROR, "the notebook's language is not Python"),
     "MN002": (Severity.ERROR, "the notebook has no code cell"),
     "MN003": (Severity.ERROR, "no cell is tagged as a step"),
     "MN004": (Severity.WARNING, "the file is in an old notebook format"),
     "MN005": (Severity.ERROR, "a code cell is not valid Python"),
-    # MN1: tags
+    # Tags.
     "MN101": (Severity.ERROR, "a tag looks like one of ours but is not"),
     "MN102": (Severity.ERROR, "a step's name cannot be used"),
     "MN103": (Severity.ERROR, "`prev:` names a step that does not exist"),
@@ -39,14 +39,14 @@ CODES: dict[str, tuple[Severity, str]] = {
     "MN107": (Severity.WARNING, "a setting of Kale's has no meaning here and is kept for its export"),
     "MN108": (Severity.WARNING, "code stands before the first step"),
     "MN109": (Severity.ERROR, "two steps' names differ in case or punctuation only"),
-    # MN2: settings and parameters
+    # Settings and parameters.
     "MN201": (Severity.ERROR, "a step's settings do not fit their schema"),
     "MN202": (Severity.ERROR, "two cells of a step set the same setting differently"),
     "MN203": (Severity.ERROR, "more than one cell is tagged as the parameters"),
     "MN204": (Severity.WARNING, "a parameter's default is not a plain value"),
     "MN205": (Severity.ERROR, "a parameter cell does more than assign"),
     "MN206": (Severity.ERROR, "a declared output is not defined by its step"),
-    # MN3: dataflow
+    # Dataflow.
     "MN301": (Severity.ERROR, "a name is used that nothing before it defines"),
     "MN302": (Severity.NOTICE, "the names a step reads cannot be known: it takes the whole namespace"),
     "MN303": (Severity.ERROR, "a step uses what only a skipped or test cell defines"),

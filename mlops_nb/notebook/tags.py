@@ -86,10 +86,7 @@ def read_tags(cell: Cell) -> tuple[CellTags, list[Diagnostic]]:
         else:
             found += _check_near_miss(cell, tag)
     found += _check_contradictions(cell, steps, roles, prev)
-    if steps:
-        role = Role.METRICS if Role.METRICS in roles else Role.STEP
-    else:
-        role = roles[0] if roles else Role.CONTINUES
+    role = roles[0] if roles else Role.STEP if steps else Role.CONTINUES
     return CellTags(role, steps[0] if steps else None, tuple(dict.fromkeys(prev)), tuple(kale)), found
 
 

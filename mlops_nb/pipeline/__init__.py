@@ -14,7 +14,7 @@ from mlops_nb.pipeline.keys import (
     relative,
     source_hash,
 )
-from mlops_nb.pipeline.lock import DataflowLock, StepEvidence, read_lock, write_lock
+from mlops_nb.pipeline.lock import DataflowLock, StepEvidence, evidence_from, read_lock, write_lock
 from mlops_nb.pipeline.plan import Plan, PlannedStep, Precedent, make_plan, reads_of
 from mlops_nb.pipeline.step_notebook import ADDED, step_document
 
@@ -34,6 +34,7 @@ __all__ = [
     "build_dag",
     "components",
     "differences",
+    "evidence_from",
     "file_hashes",
     "key_of",
     "make_plan",

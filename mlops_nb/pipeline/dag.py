@@ -203,8 +203,7 @@ def build_dag(
     """
     dag = DAG(name=name, executor=executor)
     made = {
-        step: StepTask(StepProduct(place, known=known), dag, step, key, act)
-        for step, key, known, place, act in tasks
+        step: StepTask(StepProduct(place, known=known), dag, step, key, act) for step, key, known, place, act in tasks
     }
     for source, target in edges:
         made[target].set_upstream(made[source])

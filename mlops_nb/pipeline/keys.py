@@ -91,13 +91,14 @@ def components(step: Step, state: State, context: KeyContext, evidence: StepEvid
     inputs = needed(step, state)
     streams = set(evidence.streams) if evidence else set(step.flow.ambient) & STREAMS
     files = evidence.reads_files if evidence else step.flow.reads_files
-    modules = {name for item in inputs.covariables for name in item.modules} | set(step.flow.imports)
+    modules = {name for item in (*inputs.covariables, *inputs.hidden) for name in item.modules} | set(step.flow.imports)
     return {
         "scheme": SCHEME,
         "source": source_hash(step),
         "environment": context.environment,
         "parameters": dict(context.parameters) if step.has_parameters else {},
-        "inputs": {name: item.fingerprint for item in inputs.covariables for name in item.names},
+        "inputs": {name: item.fingerprint for item in inputs.covariables for name in item.names}
+        | {oid: item.fingerprint for item in inputs.hidden for oid in item.oids.values()},
         "ambient": {
             kind: item.fingerprint for kind, item in state.ambient.items() if kind not in STREAMS or kind in streams
         },

@@ -68,7 +68,7 @@ def read_lock(path: Path) -> DataflowLock:
         if given["format"] > FORMAT:
             message = f"{path} is in format {given['format']}, and this version of mlops_nb reads {FORMAT}."
             raise UsageError(message, hint="Install the newer mlops_nb that wrote it, or delete the file.")
-        return DataflowLock({name: _evidence(item) for name, item in given["steps"].items()})
+        return DataflowLock({name: evidence_from(item) for name, item in given["steps"].items()})
     except FileNotFoundError:
         return DataflowLock()
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -78,8 +78,10 @@ def read_lock(path: Path) -> DataflowLock:
         ) from error
 
 
-def _evidence(item: dict[str, Any]) -> StepEvidence:
-    return StepEvidence(**{name: tuple(value) if isinstance(value, list) else value for name, value in item.items()})
+def evidence_from(given: Mapping[str, Any], source: str = "") -> StepEvidence:
+    """Return the evidence that JSON holds; `source` where it holds none."""
+    fields: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+    return StepEvidence(**{"source": source, **fields})
 
 
 def write_lock(path: Path, lock: DataflowLock) -> bool:

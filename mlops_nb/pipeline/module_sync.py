@@ -117,18 +117,17 @@ def compare(notebook: Notebook, folder: Path) -> list[Change]:
         for cell in module.cells:
             changes += _compare_cell(module, cell, known.get(cell.id))
         for key in module.exported.keys() - marked:
-            side = "module" if key in known else "both"
-            if side == "module":
-                changes.append(_change("removed", side, module, key, known[key], "was removed"))
+            if key in known:
+                changes.append(_change("removed", "module", module, key, known[key], "was removed"))
         changes += _moved(module, known)
         if not module.is_framed:
             message = f"{module.path.name}: lines outside the cells were edited; an export writes them anew."
             changes.append(Change("frame", "module", module.path.name, message))
     if modules:
-        for cell in notebook.code_cells:
-            if cell.id not in exported | marked and _is_exported(cell):
-                message = f"{cell.label} is new in the notebook."
-                changes.append(Change("added", "notebook", "", message, cell.id))
+        for ours in notebook.code_cells:
+            if ours.id not in exported | marked and _is_exported(ours):
+                message = f"{ours.label} is new in the notebook."
+                changes.append(Change("added", "notebook", "", message, ours.id))
     return changes
 
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Change",
+    "ModuleConflictError",
     "ModuleError",
     "ModuleExport",
     "ModuleStep",

@@ -62,7 +62,10 @@ def plain_parameters(declared: Sequence[Parameter], values: Sequence[ParameterVa
         plain = _plain(value.value)
         # What the parameter cell has already used cannot be given after it.
         if not value.known or parameter.early_uses or not _arrives(plain, value):
-            found.fixed.extend([value.assignment()] if value.source != "default" else [])
+            default = value.source == "default" or (
+                parameter.known and as_json(value.value) == as_json(parameter.default)
+            )
+            found.fixed.extend([] if default else [value.assignment()])
             continue
         name = parameter.name
         found.carried[name] = value.value
@@ -92,7 +95,7 @@ def yaml_text(content: Mapping[str, Any], *, cast: bool = False) -> str:
     return text
 
 
-def _plain(value: object) -> Any:  # noqa: ANN401 - JSON
+def _plain(value: object) -> Any:
     """Return the value as YAML carries it; the receiver makes it a tuple or a date again."""
     if isinstance(value, tuple):
         return list(value)
@@ -125,7 +128,7 @@ def _may_stand_in_env(name: str, plain: object) -> bool:
     return free and name.isascii() and not isinstance(plain, dict) and "%" not in repr(plain)
 
 
-def _env_text(plain: Any) -> tuple[Any] | None:  # noqa: ANN401 - JSON
+def _env_text(plain: Any) -> tuple[Any] | None:
     """Return what must stand in `env.yaml`, where it is read as Python twice; nothing when it cannot."""
     if isinstance(plain, list):
         return (_each_text(plain),)
@@ -137,7 +140,7 @@ def _env_text(plain: Any) -> tuple[Any] | None:  # noqa: ANN401 - JSON
     return None
 
 
-def _each_text(content: Any) -> Any:  # noqa: ANN401 - JSON
+def _each_text(content: Any) -> Any:
     if isinstance(content, dict):
         return {key: _each_text(item) for key, item in content.items()}
     if isinstance(content, list):

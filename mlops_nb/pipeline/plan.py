@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 from mlops_nb.artifacts import ArtifactMissing
 from mlops_nb.handover import STREAMS, Delta, State
 from mlops_nb.pipeline.keys import components, differences, file_hashes, key_of, needed, source_hash
-from mlops_nb.pipeline.lock import DataflowLock, StepEvidence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from mlops_nb.artifacts import ArtifactStore
     from mlops_nb.metadata import MetadataStore, StepRun
     from mlops_nb.pipeline.keys import KeyContext
+    from mlops_nb.pipeline.lock import DataflowLock, StepEvidence
     from mlops_nb.steps.graph import Step, StepGraph
 
 EVERYTHING = "*"
@@ -101,7 +101,7 @@ class Precedent:
         self.last = log.last_step_runs(pipeline, names)
         self.seconds = log.typical_seconds(pipeline, names)
 
-    def hit(self, step: Step, parts: Mapping[str, Any], key: str) -> StepRun | None:
+    def hit(self, step: Step, key: str) -> StepRun | None:
         """Return the past success that stands for this key, if all it left is still there."""
         if not step.settings.cache:
             return None
@@ -174,7 +174,7 @@ def make_plan(  # noqa: PLR0913 - what a plan depends on
             parts = components(step, state, context, proven)
             key = key_of(parts)
             because = "it is run anew, as asked" if fresh else files.stale(step.name)
-            hit = None if because else precedent.hit(step, parts, key)
+            hit = None if because else precedent.hit(step, key)
         if hit is not None:
             try:
                 state = state.after(precedent.delta(hit))

@@ -50,8 +50,10 @@ def step_document(
     cells: list[dict[str, Any]] = []
     if step.replay:
         cells.append(_added("prepare", _call("handover", "prepare")))
-        for cell in step.replay:
-            cells.append(_own(notebook, cell.index, f"replay-{cell.id}"[:64], (*cell.tags, "mlops-nb-replay")))
+        cells += [
+            _own(notebook, cell.index, f"replay-{cell.id}"[:64], (*cell.tags, "mlops-nb-replay"))
+            for cell in step.replay
+        ]
     wanted = None if names is None else sorted(names)
     cells.append(_added("begin", _call("handover", "begin", store_url, state, wanted)))
     for cell in step.cells:
@@ -67,7 +69,7 @@ def step_document(
             "metrics": list(step.metrics),
         }
         cells.append(_added("publish", _call("scraps.glue", "publish", store_url, json.dumps(spec, sort_keys=True))))
-    cells.append(_added("end", _call("handover", "end", list(step.flow.imports))))
+    cells.append(_added("end", _call("handover", "end", step.name, list(step.flow.imports))))
     return new_document(cells, notebook)
 
 

@@ -1,11 +1,12 @@
 """From a notebook's cells to steps, what each reads and writes, and the edges between them."""
 
 from mlops_nb.steps.flow import Flow, Place
-from mlops_nb.steps.graph import PRELUDE_STEP, Edge, Step, StepGraph, read_steps
+from mlops_nb.steps.graph import PRELUDE_STEP, StepGraph, read_steps
 from mlops_nb.steps.literals import as_source
 from mlops_nb.steps.parameter_options import coerce_text, from_cli
 from mlops_nb.steps.parameter_values import ParameterError, ParameterValue, resolve_parameters
 from mlops_nb.steps.parameters import Parameter, read_parameters
+from mlops_nb.steps.step import Edge, Step
 
 __all__ = [
     "PRELUDE_STEP",

@@ -217,6 +217,7 @@ class Branches(Statements):
             self.block(handler.body)
             if handler.name:
                 self.unbind(handler.name, handler)
+                self.lose({self.key(handler.name)})
 
         ways += [through, *(partial(caught, handler) for handler in node.handlers)]
         self.branches(*ways)
@@ -226,10 +227,14 @@ class Branches(Statements):
             self.state, self.dead = start - set(self.killed[since:]), dead
             self.block(node.finalbody)
             gone = set(self.killed[at_final:])
-            for left in (*self.breaks, *self.continues):
-                left[:] = [state - gone for state in left]
+            self.lose(gone)
             self.state |= end - gone
             self.dead |= ended
+
+    def lose(self, keys: set[str]) -> None:
+        """Note that names are gone also where a loop was left from here: `finally` and the end of `except ... as`."""
+        for left in (*self.breaks, *self.continues):
+            left[:] = [state - keys for state in left]
 
 
 def _met(states: list[set[str]], otherwise: set[str]) -> tuple[set[str], bool]:

@@ -20,7 +20,7 @@ from mlops_nb.steps.scopes import (
     mangled,
     parameters,
 )
-from mlops_nb.steps.source import to_python
+from mlops_nb.steps.source import PythonSource, to_python
 
 if TYPE_CHECKING:
     from mlops_nb.steps.record import Record, Root
@@ -37,12 +37,13 @@ _PATIENT = frozenset(
 class Definitions(Expressions):
     """Binds names."""
 
-    def __init__(self, cell: str, **known: Any) -> None:  # noqa: ANN401 - the arguments of `Reading`
+    def __init__(self, cell: str, **known: Any) -> None:
         super().__init__(cell, **known)
         self.postponed = False
         # The states in which each of the loops around the code at hand was left, or its round was.
         self.breaks: list[list[set[str]]] = []
         self.continues: list[list[set[str]]] = []
+        self.parsed: dict[ast.AST, PythonSource] = {}
         # Lines and messages of texts in magics that are not Python.
         self.faults: list[tuple[int, str]] = []
 
@@ -161,7 +162,7 @@ class Definitions(Expressions):
             self.expression(annotation, quiet=True)
         own = bindings(node.body)
         names = Bindings((own.names | parameters(node.args)) - own.global_names, own.global_names)
-        body = self.body(names, lambda: self.called(node.body))
+        body = self.body(node, names, lambda: self.called(node.body))
         self.scopes = outer
         self.take(body, node, runs=False)
         self.define(node, [body])
@@ -180,8 +181,7 @@ class Definitions(Expressions):
         for base in (*node.bases, *(keyword.value for keyword in node.keywords)):
             self.expression(base, quiet=True)
         own = bindings(node.body)
-        self.serial += 1
-        self.scopes = [*self.scopes, Scope(Kind.CLASS, own.names, own.global_names, self.serial, node.name)]
+        self.scopes = [*self.scopes, Scope(Kind.CLASS, own.names, own.global_names, self.serial(node), node.name)]
         self.class_bodies.append([])
         texts = self.texts
         self.texts = dict(texts)
@@ -217,21 +217,21 @@ class Definitions(Expressions):
             else:
                 self.expression(decorator)
 
-    def type_scope(self, node: Any) -> list[Scope]:  # noqa: ANN401 - Python 3.12 gives definitions `type_params`
+    def type_scope(self, node: Any) -> list[Scope]:
         """Open the scope of type parameters, if there are any, and return the scopes around it."""
         outer = self.scopes
         found = getattr(node, "type_params", ())
         if found:
-            self.serial += 1
             names = frozenset(parameter.name for parameter in found)
-            self.scopes = [*outer, Scope(Kind.TYPES, names, serial=self.serial)]
+            self.scopes = [*outer, Scope(Kind.TYPES, names, serial=self.serial(node))]
             for parameter in found:
                 # Bounds and defaults are evaluated only when somebody asks for them.
                 lazy = [part for part in children(parameter) if isinstance(part, ast.expr)]
-                self.take(self.lazily(lazy), node, runs=False)
+                if lazy:
+                    self.take(self.lazily(lazy), node, runs=False)
         return outer
 
-    def on_type_alias(self, node: Any) -> None:  # noqa: ANN401 - `ast.TypeAlias` exists from Python 3.12 on
+    def on_type_alias(self, node: Any) -> None:
         """Read a `type` statement: the value is evaluated when somebody asks for it."""
         outer = self.type_scope(node)
         body = self.lazily([node.value])
@@ -248,7 +248,7 @@ class Definitions(Expressions):
             for node in nodes:
                 self.expression(node)
 
-        return self.body(Bindings(frozenset(), frozenset()), follow)
+        return self.body(nodes[0], Bindings(frozenset(), frozenset()), follow)
 
     # --- what import statements bind
 
@@ -303,7 +303,8 @@ class Definitions(Expressions):
         apart
             Whether what it binds stays out of the namespace.
         """
-        source = to_python(text)
+        # Parsed once, since a loop is followed twice and code is known by its nodes.
+        source = self.parsed.get(node) or self.parsed.setdefault(node, to_python(text))
         outer, statement = self.line_of, (self.mentioned, self.touched, self.anonymous)
         line = outer(node.lineno)
         self.line_of = (lambda number: line + below + source.line(number) - 1) if below is not None else lambda _: line
@@ -311,7 +312,7 @@ class Definitions(Expressions):
             self.faults.append((line + below + source.fault.line - 1, source.fault.message))
         names = bindings(source.tree.body)
         if apart:
-            body = self.body(names, lambda: self.called(source.tree.body))
+            body = self.body(source.tree, names, lambda: self.called(source.tree.body))
             self.take(body, node, runs=True)
         else:
             self.own |= names.names

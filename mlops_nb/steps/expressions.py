@@ -57,7 +57,7 @@ class Expressions(Calls):
         for value in defaults(node.args):
             self.expression(value)
         names = Bindings(parameters(node.args) | bindings([node.body]).names, frozenset())
-        body = self.body(names, lambda: self.expression(node.body))
+        body = self.body(node, names, lambda: self.expression(node.body))
         self.take(body, node, runs=not quiet)
         self.anonymous.append(body)
 
@@ -71,10 +71,9 @@ class Expressions(Calls):
         roots = parts_of(self.roots(first))
         before, mentioned = set(self.state), self.mentioned
         self.mentioned = {}
-        self.serial += 1
         outer = self.scopes
         targets = bindings([generator.target for generator in node.generators]).names
-        self.scopes = [*outer, Scope(Kind.COMPREHENSION, targets, serial=self.serial)]
+        self.scopes = [*outer, Scope(Kind.COMPREHENSION, targets, serial=self.serial(node))]
         for generator in node.generators:
             if generator.iter is not first:
                 self.expression(generator.iter)
@@ -90,7 +89,7 @@ class Expressions(Calls):
         if isinstance(node, ast.GeneratorExp) and self.at_top:
             # It reads its names when somebody consumes it, perhaps in another cell.
             uses = {name: self.place(node, f"`{name}` is read") for name in self.mentioned if "." not in name}
-            self.anonymous.append(Record(uses=uses))
+            self.anonymous.append(self.followed.setdefault(node, Record(uses=uses)))
         self.mentioned = mentioned | self.mentioned
 
     def on_choice(self, node: ast.BoolOp, *, quiet: bool) -> None:

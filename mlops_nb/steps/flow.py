@@ -178,7 +178,7 @@ def _changes(first: Flow, second: Flow) -> dict[str, Place]:
     return changed
 
 
-def _joined(first: Any, second: Any) -> Any:  # noqa: ANN401 - any of the attributes' types
+def _joined(first: Any, second: Any) -> Any:
     if isinstance(first, dict):
         return {**second, **first}
     if isinstance(first, frozenset):

@@ -11,11 +11,9 @@
 
 from __future__ import annotations
 
-import builtins
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from mlops_nb.errors import did_you_mean
 from mlops_nb.notebook import (
     LEFT_OUT,
     PRELUDE,
@@ -29,63 +27,16 @@ from mlops_nb.notebook import (
     read_settings,
     read_tags,
 )
+from mlops_nb.steps.checks import check_file, check_names, check_outputs, check_prev
 from mlops_nb.steps.flow import Flow
 from mlops_nb.steps.names import read_flow
 from mlops_nb.steps.parameters import Parameter, read_parameters
+from mlops_nb.steps.step import BUILTINS, Edge, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 PRELUDE_STEP = "prelude"
-_BUILTINS = frozenset(dir(builtins)) | {
-    "get_ipython",
-    "display",
-    "exit",
-    "quit",
-    "In",
-    "Out",
-    "__name__",
-    "__builtins__",
-}
-
-
-@dataclass(frozen=True)
-class Step:
-    """A group of tagged cells in a row: one task of the pipeline.
-
-    `tag` is the name on the tags, `name` that of this part (`train`, then `train.2`). `replay` are the prelude cells
-    whose effects must be there before the step's own cells run.
-    """
-
-    name: str
-    tag: str
-    cells: tuple[Cell, ...]
-    flow: Flow
-    prev: tuple[str, ...] = ()
-    settings: StepSettings = field(default_factory=StepSettings)
-    replay: tuple[Cell, ...] = ()
-    metrics: tuple[str, ...] = ()
-    has_parameters: bool = False
-    kale: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def reads(self) -> frozenset[str]:
-        """Names the step may read from outside, those inside strings and function bodies included."""
-        return frozenset({*self.flow.uses, *self.flow.deferred, *self.flow.strings, *self.flow.may_change})
-
-    @property
-    def writes(self) -> frozenset[str]:
-        """Names whose binding or content the step may change."""
-        return frozenset({*self.flow.defines, *self.flow.deletes, *self.flow.may_change})
-
-
-@dataclass(frozen=True)
-class Edge:
-    """`target` needs what `source` may have written; `variables` is empty for an edge that only `prev:` asks for."""
-
-    source: str
-    target: str
-    variables: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -118,7 +69,7 @@ def read_steps(notebook: Notebook, overrides: Mapping[str, Mapping[str, Any]] | 
     overrides
         Settings by step name that win over the cells' own (the pipeline's settings file), validated before.
     """
-    found: list[Diagnostic] = _check_file(notebook)
+    found: list[Diagnostic] = check_file(notebook)
     if notebook.language not in {"python", "ipython"}:
         return StepGraph(notebook, (), (), (), tuple(found))
     tagged: list[tuple[Cell, CellTags]] = []
@@ -146,9 +97,9 @@ def read_steps(notebook: Notebook, overrides: Mapping[str, Mapping[str, Any]] | 
     steps, wrong = _steps(parts, flows, overrides or {})
     found += wrong
     edges = _edges(steps)
-    found += _check_names(steps, left_out)
-    found += _check_prev(steps, tagged)
-    found += _check_outputs(steps)
+    found += check_names(steps, left_out)
+    found += check_prev(steps, tagged)
+    found += check_outputs(steps)
     order = {cell.id: cell.index for cell in notebook.cells}
     found.sort(key=lambda item: (order.get(item.cell or "", -1), item.line or 0, item.code))
     tests = tuple(cell for cell, tags in tagged if tags.role is Role.TEST)
@@ -161,20 +112,6 @@ class _Part:
     name: str
     cells: list[Cell] = field(default_factory=list)
     tags: list[CellTags] = field(default_factory=list)
-
-
-def _check_file(notebook: Notebook) -> list[Diagnostic]:
-    found = []
-    if notebook.language not in {"python", "ipython"}:
-        message = f"{notebook.path.name} is a {notebook.language} notebook; only Python notebooks can be pipelines."
-        found.append(Diagnostic("MN001", message, fix="Choose a Python kernel for the notebook."))
-    elif not any(cell.source.strip() for cell in notebook.code_cells):
-        message = f"{notebook.path.name} has no code cell."
-        found.append(Diagnostic("MN002", message, fix="Write the notebook first; then tag its cells."))
-    if notebook.nbformat[0] < 4:  # noqa: PLR2004 - nbformat 4 is the format
-        message = f"{notebook.path.name} is in notebook format {notebook.nbformat[0]}; it was converted in memory."
-        found.append(Diagnostic("MN004", message, fix="Save it from JupyterLab, which writes format 4."))
-    return found
 
 
 def _parts(tagged: Sequence[tuple[Cell, CellTags]]) -> tuple[list[_Part], list[Cell], list[Diagnostic]]:
@@ -210,7 +147,7 @@ def _parts(tagged: Sequence[tuple[Cell, CellTags]]) -> tuple[list[_Part], list[C
 def _flows(cells: Iterable[Cell]) -> tuple[dict[str, Flow], list[Diagnostic]]:
     cells = list(cells)
     first = {cell.id: read_flow(cell) for cell in cells}
-    rebound = frozenset(name for flow, _ in first.values() for name in flow.defines if name in _BUILTINS)
+    rebound = frozenset(name for flow, _ in first.values() for name in flow.defines if name in BUILTINS)
     # A builtin's name counts as a variable as soon as some cell binds it.
     flows = {cell.id: read_flow(cell, rebound) for cell in cells} if rebound else first
     return {key: flow for key, (flow, _) in flows.items()}, [item for _, wrong in flows.values() for item in wrong]
@@ -255,7 +192,7 @@ def _steps(
         for cell, tags in zip(part.cells, part.tags, strict=True):
             cell_flow = flows[cell.id]
             if tags.role in PRELUDE or part.tag == PRELUDE_STEP:
-                needs = {name for name in (*cell_flow.uses, *cell_flow.deferred) if name not in _BUILTINS}
+                needs = {name for name in (*cell_flow.uses, *cell_flow.deferred) if name not in BUILTINS}
                 if tags.role in PRELUDE and cell_flow.effects and needs <= of_prelude | set(cell_flow.defines):
                     replay.append(cell)
                 if tags.role in PRELUDE and not cell_flow.effects:
@@ -284,7 +221,7 @@ def _metrics(part: _Part, flows: dict[str, Flow]) -> tuple[str, ...]:
     for cell, tags in zip(part.cells, part.tags, strict=True):
         if tags.role is Role.METRICS:
             flow = flows[cell.id]
-            names |= dict.fromkeys(name for name in (*flow.uses, *flow.defines) if name not in _BUILTINS)
+            names |= dict.fromkeys(name for name in (*flow.uses, *flow.defines) if name not in BUILTINS)
     return tuple(names)
 
 
@@ -326,82 +263,3 @@ def _with_bodies(names: Iterable[str], bodies: Mapping[str, frozenset[str]]) -> 
             wanted.add(name)
             waiting += bodies.get(name, ())
     return wanted
-
-
-def _check_names(steps: Sequence[Step], left_out: Sequence[Cell]) -> list[Diagnostic]:
-    """Find names that nothing before their use defines."""
-    found: list[Diagnostic] = []
-    if any(step.flow.barrier or step.flow.stars for step in steps):
-        return found
-    in_left_out = {name: cell for cell in left_out for name in read_flow(cell)[0].defines}
-    known: set[str] = set()
-    cells = {cell.id: cell for step in steps for cell in step.cells}
-    for step in steps:
-        for name, place in step.flow.uses.items():
-            if name in known or name in _BUILTINS or name in step.flow.defines:
-                continue
-            cell = cells[place.cell]
-            if name in in_left_out:
-                other = in_left_out[name]
-                message = f"{cell.label} (step `{step.name}`) uses `{name}`, which only {other.label} defines, and that is left out."
-                fix = f"Remove the tag that leaves {other.label} out, or define `{name}` in a step."
-                found.append(at(cell, "MN303", message, fix=fix, line=place.line, variable=name, step=step.name))
-            else:
-                near = did_you_mean(name, known)
-                message = f"{cell.label} (step `{step.name}`) uses `{name}`, which nothing before it defines.{near}"
-                fix = f"Define `{name}` before, or correct its name."
-                found.append(at(cell, "MN301", message, fix=fix, line=place.line, variable=name, step=step.name))
-        known |= set(step.flow.defines)
-    return found
-
-
-def _check_prev(steps: Sequence[Step], tagged: Sequence[tuple[Cell, CellTags]]) -> list[Diagnostic]:
-    found: list[Diagnostic] = []
-    first = {}
-    for position, step in enumerate(steps):
-        first.setdefault(step.tag, position)
-    folded: dict[str, str] = {}
-    for tag in first:
-        twin = folded.setdefault(tag.lower().replace("-", "_"), tag)
-        if twin != tag:
-            cell = steps[first[tag]].cells[0]
-            message = f"{cell.label}: the steps `{twin}` and `{tag}` differ in case or punctuation only."
-            found.append(
-                at(cell, "MN109", message, fix=f"Name both `{twin}`, or make them clearly different.", step=tag)
-            )
-    last = {step.tag: position for position, step in enumerate(steps)}
-    by_cell = {cell.id: position for position, step in enumerate(steps) for cell in step.cells}
-    for cell, tags in tagged:
-        position = by_cell.get(cell.id, -1)
-        for name in tags.prev if position >= 0 else ():
-            own = steps[position].tag
-            if name not in first:
-                message = f"{cell.label}: `prev:{name}` names a step that does not exist.{did_you_mean(name, first)}"
-                fix = f"The steps are {', '.join(f'`{known}`' for known in first)}."
-                found.append(at(cell, "MN103", message, fix=fix, variable=name, step=own))
-            elif first[name] > position or name == own:
-                where = "itself" if name == own else f"a step that the notebook runs later (step {last[name] + 1})"
-                message = f"{cell.label}: step `{own}` asks to run after `{name}`, {where}: that is a cycle."
-                fix = f"Remove `prev:{name}`, or move the cells of `{name}` above."
-                found.append(at(cell, "MN104", message, fix=fix, variable=name, step=own))
-    return found
-
-
-def _check_outputs(steps: Sequence[Step]) -> list[Diagnostic]:
-    found: list[Diagnostic] = []
-    known: set[str] = set()
-    for step in steps:
-        known |= set(step.flow.defines)
-        if step.flow.barrier or step.flow.stars:
-            return found
-        for output in step.settings.outputs:
-            for name in (output.variable, output.sample_input):
-                if name is not None and name not in known:
-                    cell = next((c for c in step.cells if output.name in c.settings.get("outputs", {})), step.cells[0])
-                    message = (
-                        f"{cell.label} (step `{step.name}`) declares the output `{output.name}` as the variable "
-                        f"`{name}`, which the step does not have.{did_you_mean(name, known)}"
-                    )
-                    fix = "Correct `variable` in the output's settings, or define the variable."
-                    found.append(at(cell, "MN206", message, fix=fix, variable=name, step=step.name))
-    return found

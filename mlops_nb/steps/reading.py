@@ -56,7 +56,7 @@ class Reading(ABC):
         self.dead = False
         self.killed: list[str] = []
         self.forgiving = 0
-        self.serial = 0
+        self.serials: dict[ast.AST, int] = {}
         # What everybody calls `np` is NumPy, unless some cell says otherwise.
         usual = {name: full for name, full in hazards.USUAL_ALIASES.items() if name not in rebound}
         self.aliases = {name: full for name, full in {**usual, **aliases}.items() if name not in own}
@@ -68,6 +68,8 @@ class Reading(ABC):
         self.class_bodies: list[list[Record]] = []
         # The names whose values lead to code defined here, by `bodies` or through `holds`.
         self.carriers: set[str] = set()
+        # What the code of functions and lambdas was found to do.
+        self.followed: dict[ast.AST, Record] = {}
         # Names of class bodies that some path has bound.
         self.once_bound: set[str] = set()
 
@@ -93,6 +95,10 @@ class Reading(ABC):
     def at_top(self) -> bool:
         """Whether the code at hand runs with the cell, not when a function is called."""
         return self.record is self.top
+
+    def serial(self, node: ast.AST) -> int:
+        """Return the serial number of the scope that `node` opens, the same each time it is met."""
+        return self.serials.setdefault(node, len(self.serials) + 1)
 
     def place(self, node: ast.AST, what: str) -> Place:
         """Return the place of a node."""
@@ -129,10 +135,13 @@ class Reading(ABC):
                 self.record.ambient.setdefault("history", self.place(node, f"`{key}` is read"))
             return
         self.mentioned[key] = None
+        # In a class body that may have bound the name, it may be the class's or the module's.
+        in_class = self.scopes[-1].kind is Kind.CLASS and self.scopes[-1].key(name) in self.once_bound
+        if in_class and not quiet and self.at_top:
+            self.charge(self.scopes[-1].key(name), node, call=False)
         if key in self.aliases:
             self.touch(self.aliases[key].replace(":", "."), node)
         if key not in self.state:
-            in_class = self.scopes[-1].key(name) in self.once_bound
             self.need(key, node, f"`{key}` is read", optional=optional or in_class)
         if call and key not in self.state:
             self.record.called.setdefault(key, self.place(node, f"`{key}` is called"))
@@ -161,7 +170,7 @@ class Reading(ABC):
                         what = f"`{read}` is read by `{current}`"
                         self.need(read, node, what, optional=not (runs and read in body.firm))
                     ahead.append((read, runs))
-                for changed in body.changed():
+                for changed in body.changed:
                     self.change(changed, node, f"`{current}` may change `{changed}`")
                 for deleted in body.deletes:
                     self.kill(deleted)
@@ -261,18 +270,23 @@ class Reading(ABC):
 
     # --- code that runs apart
 
-    def body(self, names: Bindings, follow: Callable[[], None]) -> Record:
-        """Follow code that runs in a function scope of its own, and return what it does."""
+    def body(self, node: ast.AST, names: Bindings, follow: Callable[[], None]) -> Record:
+        """Follow code that runs in a function scope of its own, and return what it does.
+
+        It does the same whatever is bound around it, so a loop that is followed twice meets it once.
+        """
+        known = self.followed.get(node)
+        if known is not None:
+            return known
         kept = (self.record, self.scopes, self.state, self.dead, self.forgiving, self.texts)
         statement = (self.mentioned, self.touched, self.anonymous)
-        self.serial += 1
         self.record = Record()
-        self.scopes = [*self.scopes, Scope(Kind.FUNCTION, names.names, names.global_names, self.serial)]
+        self.scopes = [*self.scopes, Scope(Kind.FUNCTION, names.names, names.global_names, self.serial(node))]
         self.state, self.dead, self.forgiving = set(), False, 0
         self.texts = {**self.texts, **dict.fromkeys(names.names)}
         self.mentioned, self.touched, self.anonymous = {}, {}, []
         follow()
-        found = self.record
+        found = self.followed[node] = self.record
         (self.record, self.scopes, self.state, self.dead, self.forgiving, self.texts) = kept
         (self.mentioned, self.touched, self.anonymous) = statement
         return found
@@ -285,7 +299,9 @@ class Reading(ABC):
             return
         for name, place in body.uses.items():
             self.need(name, node, place.what, optional=name not in body.firm)
-        for name, place in body.changed().items():
+            if self.at_top and name in self.carriers:
+                self.charge(name, node, call=False)
+        for name, place in body.changed.items():
             self.change(name, node, place.what)
         for name, place in body.called.items():
             if name not in self.state:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 from mlops_nb.steps.flow import Flow, Place
@@ -80,8 +81,12 @@ class Record:
         known = views.get(root.key, root)
         views[root.key] = Root(root.key, root.outside or known.outside, root.contained and known.contained)
 
+    @cached_property
     def changed(self) -> dict[str, Place]:
-        """Return the module's names whose objects, come from outside, may change: by themselves or as another name."""
+        """The module's names whose objects, come from outside, may change: by themselves or as another name.
+
+        To be asked for when the record is complete.
+        """
         found: dict[str, Place] = {}
         for key, change in self.changes.items():
             if change.outside and _of_module(key):
@@ -132,7 +137,7 @@ class Record:
             deferred={name: place for name, place in self.deferred.items() if name not in self.uses},
             defines=dict(self.defines),
             surely=surely,
-            may_change=self.changed(),
+            may_change=self.changed,
             called=dict(self.called),
             deletes=dict(self.deletes),
             calls={name: frozenset({*flow.uses, *flow.defines}) for name, flow in flows.items()},

@@ -39,7 +39,7 @@ LIMIT_S = 30
 PLAIN = (type(None), bool, int, float, complex, str, bytes, type(...))
 
 
-def told(value: Any) -> str:  # noqa: ANN401 - a cell may leave anything
+def told(value: Any) -> str:
     """Return plain data as text that two runs can be compared by.
 
     Raises
@@ -70,7 +70,7 @@ def new_shell() -> InteractiveShell:
     return InteractiveShell.instance(config=config)
 
 
-async def run_cells(shell: Any, cells: list[str], *, seed: bool) -> str:  # noqa: ANN401 - half of it is untyped
+async def run_cells(shell: Any, cells: list[str], *, seed: bool) -> str:
     """Run cells in an untouched shell and return what they leave in `result`.
 
     As in a kernel, one event loop runs all the while: a task that a cell starts goes on in the cells below.

@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from notebook_factory import edit, statuses, write
 
 from mlops_nb.lifecycle import Finished, NotebookHasErrors, plan, read, run, stores
 from mlops_nb.steps import ParameterError
+from tests.notebook_factory import edit, statuses, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -218,7 +218,10 @@ def test_independent_steps_run_at_the_same_time_once_the_lock_proves_it(tmp_path
     def overlap(finished: Finished) -> bool:
         steps = {step.step: step for step in finished.result.record.steps}
         one, two = steps["one"], steps["two"]
-        assert one.started and one.finished and two.started and two.finished
+        assert one.started
+        assert one.finished
+        assert two.started
+        assert two.finished
         return one.started < two.finished and two.started < one.finished
 
     assert not overlap(run(notebook, workers=2))

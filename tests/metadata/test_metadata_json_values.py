@@ -25,7 +25,7 @@ json_values = st.recursive(
 )
 
 
-def same(one: Any, other: Any) -> bool:  # noqa: ANN401 - any JSON value
+def same(one: Any, other: Any) -> bool:
     if type(one) is not type(other):
         return False
     if isinstance(one, float):
@@ -40,12 +40,12 @@ def same(one: Any, other: Any) -> bool:  # noqa: ANN401 - any JSON value
 
 
 @given(json_values)
-def test_every_json_value_comes_back_as_it_was_with_nan_and_infinity(value: Any) -> None:  # noqa: ANN401
+def test_every_json_value_comes_back_as_it_was_with_nan_and_infinity(value: Any) -> None:
     assert same(from_text(to_text(plain(value, "a value"))), value)
 
 
 @given(json_values)
-def test_the_text_is_ascii_json_that_any_parser_reads(value: Any) -> None:  # noqa: ANN401
+def test_the_text_is_ascii_json_that_any_parser_reads(value: Any) -> None:
     text = to_text(plain(value, "a value"))
 
     assert text.isascii()

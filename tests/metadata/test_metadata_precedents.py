@@ -22,7 +22,7 @@ def statements(store: MetadataStore) -> Iterator[list[tuple[str, Any]]]:
     """Collect the statements that a store sends, transactions aside."""
     seen: list[tuple[str, Any]] = []
 
-    def note(_connection: object, _cursor: object, statement: str, values: Any, *_: object) -> None:  # noqa: ANN401
+    def note(_connection: object, _cursor: object, statement: str, values: Any, *_: object) -> None:
         if not statement.startswith("BEGIN"):
             seen.append((statement, values))
 

@@ -654,6 +654,8 @@ def test_a_parameter_that_its_cell_has_already_used_cannot_be_given_to_a_build(t
     compile_graph(graph, folder)
 
     assert [line.split(":")[0] for line in (folder / "env.yaml").read_text().splitlines()[1:]] == ["m", "k"]
+    compile_graph(graph, folder, {"n": 5})
+    assert "\nn = 5" not in read_notebook(folder / "steps" / "prelude.ipynb").cells[-2].source
     with pytest.raises(ParameterError, match="line 2"):
         compile_graph(graph, folder, {"n": 6})
 

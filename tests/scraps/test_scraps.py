@@ -49,7 +49,11 @@ r2 = np.float32(0.5)
 names = ["no number"]
 print(auc, r2, math.pi, scores["loss"], answers["age"].mean())"""
 GLUE = """\
+%matplotlib inline
+import matplotlib.pyplot as plt
+import pandas as pd
 import scrapbook as sb
+figure, _ = plt.subplots()
 sb.glue("number", 3)
 sb.glue("flag", True)
 sb.glue("lost", float("nan"))
@@ -304,7 +308,7 @@ def test_what_can_be_published_is_there_although_the_step_failed(failed: Path) -
 @pytest.fixture(scope="module")
 def glued(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Scrap]:
     folder = tmp_path_factory.mktemp("glued")
-    return {scrap.name: scrap for scrap in read_scraps(executed(folder, ["%matplotlib inline", TRAIN, GLUE]))}
+    return {scrap.name: scrap for scrap in read_scraps(executed(folder, ["import math", "math.pi", GLUE]))}
 
 
 def test_what_the_user_glued_with_scrapbook_is_read_with_its_kind(glued: Mapping[str, Scrap]) -> None:

@@ -207,7 +207,10 @@ NAMES = [
     ("match v:\n    case [a, *b]:\n        pass", "uses v; defines a b; maybe a b"),
     ("match v:\n    case {'k': a, **rest}:\n        pass", "uses v; defines a rest; maybe a rest"),
     ("match v:\n    case P(x=a) | Q(a):\n        pass\n    case _:\n        a = 1", "uses v P Q; defines a"),
-    ("match v:\n    case m.K if m.ok:\n        x = 1\n    case other:\n        x = 2", "uses v m; defines x other; maybe other"),
+    (
+        "match v:\n    case m.K if m.ok:\n        x = 1\n    case other:\n        x = 2",
+        "uses v m; defines x other; maybe other",
+    ),
     # --- texts that are run
     ("eval('x + 1')", "uses x"),
     ("exec('y = x')\nprint(y)", "uses x; defines y"),
@@ -379,7 +382,9 @@ def test_a_decorated_function_carries_its_decorator_and_a_registry_what_was_regi
 
 
 def test_a_body_tells_what_a_call_does() -> None:
-    body = flow_of("def f(out):\n    log.append(1)\n    df.to_csv('a.csv')\n    eval(text)\n    random.random()").bodies["f"]
+    body = flow_of(
+        "def f(out):\n    log.append(1)\n    df.to_csv('a.csv')\n    eval(text)\n    random.random()"
+    ).bodies["f"]
     assert set(body.may_change) == {"log", "df", "random"}
     assert body.writes_files == ("a.csv",)
     assert [place.line for place in body.barrier] == [4]
@@ -442,7 +447,9 @@ def test_places_are_lines_of_the_cell() -> None:
 )
 def test_a_cell_that_is_not_python_is_a_diagnostic_with_its_line(source: str, line: int) -> None:
     _, diagnostics = read_flow(Cell("c", 4, "code", source))
-    assert [(found.code, found.cell, found.cell_number, found.line) for found in diagnostics] == [("MN005", "c", 5, line)]
+    assert [(found.code, found.cell, found.cell_number, found.line) for found in diagnostics] == [
+        ("MN005", "c", 5, line)
+    ]
     assert f"cell 5, line {line}" in diagnostics[0].message
     assert diagnostics[0].fix
 
@@ -548,7 +555,9 @@ def test_scopes_are_the_compilers(module: str) -> None:
     functions = [
         constant
         for constant in compile(source, module, "exec", dont_inherit=True).co_consts
-        if isinstance(constant, CodeType) and constant.co_flags & inspect.CO_NEWLOCALS and constant.co_name in flow.calls
+        if isinstance(constant, CodeType)
+        and constant.co_flags & inspect.CO_NEWLOCALS
+        and constant.co_name in flow.calls
     ]
     assert functions
     for name in {code.co_name for code in functions}:
@@ -598,7 +607,12 @@ def blocks(draw: st.DrawFn, depth: int = 2, *, in_loop: bool = False) -> list[st
 def statement(draw: st.DrawFn, depth: int, *, in_loop: bool) -> list[str]:
     """Draw a statement, as its lines."""
     name, value = draw(VARIABLES), draw(expressions())
-    simple = [f"{name} = {value}"] * 3 + [f"{name} += {value}", f"del {name}", value, f"{name}, {draw(VARIABLES)} = 1, {value}"]
+    simple = [f"{name} = {value}"] * 3 + [
+        f"{name} += {value}",
+        f"del {name}",
+        value,
+        f"{name}, {draw(VARIABLES)} = 1, {value}",
+    ]
     simple += ["break", "continue"] if in_loop else []
     if depth == 0:
         return [draw(st.sampled_from(simple))]
@@ -617,7 +631,9 @@ def statement(draw: st.DrawFn, depth: int, *, in_loop: bool) -> list[str]:
     if kind == 8:
         return ["while tick():", *inner(loop=True)]
     if kind == 9:
-        caught = draw(st.sampled_from(["except NameError as e:", "except (NameError, TypeError):", "except ValueError:"]))
+        caught = draw(
+            st.sampled_from(["except NameError as e:", "except (NameError, TypeError):", "except ValueError:"])
+        )
         final = ["finally:", *inner()] if draw(st.booleans()) else []
         return ["try:", *inner(), caught, *inner(), *final]
     body = [f"    {line}" for line in draw(blocks(depth - 1))]

@@ -1,0 +1,173 @@
+"""What a run knows of its steps, and what the log is told of one that succeeded."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mlops_nb.handover import STREAMS, Delta, State
+from mlops_nb.metadata import Artifact, Scrap, StepEnd
+from mlops_nb.pipeline import StepEvidence, components, file_hashes, key_of, reads_of, relative
+from mlops_nb.scraps import Scrap as GluedScrap
+from mlops_nb.scraps import read_scraps
+from mlops_nb.snapshot import file_hash
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from mlops_nb.artifacts import ArtifactStore
+    from mlops_nb.execution.events import RunEvent
+    from mlops_nb.execution.kernels import Watch
+    from mlops_nb.execution.notebook_run import Outcome
+    from mlops_nb.metadata import MetadataStore
+    from mlops_nb.pipeline import KeyContext, Plan, PlannedStep, Precedent
+
+
+@dataclass
+class Progress:
+    """What is known of the steps so far; steps run on threads, so it is taken and changed under its lock."""
+
+    deltas: dict[str, Delta] = field(default_factory=dict)
+    parts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    evidence: dict[str, StepEvidence] = field(default_factory=dict)
+    status: dict[str, str] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def took(self, name: str, delta: Delta, parts: Mapping[str, Any], evidence: StepEvidence | None) -> None:
+        """Take in what a step did, ran on and was seen to depend on."""
+        with self.lock:
+            self.deltas[name] = delta
+            self.parts[name] = parts
+            if evidence is not None:
+                self.evidence[name] = evidence
+
+    def before(self, plan: Plan, name: str) -> State:
+        """Return the state before a step: the steps done so far that the notebook has before it, in its order."""
+        state = State()
+        with self.lock:
+            for planned in plan.steps:
+                if planned.name == name:
+                    break
+                if planned.name in self.deltas:
+                    state = state.after(self.deltas[planned.name])
+        return state
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What every step of a run is given."""
+
+    run: str
+    folder: Path
+    plan: Plan
+    context: KeyContext
+    injected: Mapping[str, Any]
+    store: ArtifactStore
+    log: MetadataStore
+    precedent: Precedent
+    watch: Watch
+    listen: Callable[[RunEvent], None]
+    fresh: bool = False
+    progress: Progress = field(default_factory=Progress)
+
+
+def succeeded(planned: PlannedStep, state: State, outcome: Outcome, place: Path, around: Surroundings) -> StepEnd:
+    """Take a step's result in, and return what the log keeps of it.
+
+    Parameters
+    ----------
+    planned
+        The step.
+    state
+        The state it ran on.
+    outcome
+        How its notebook ended, with the evidence.
+    place
+        The executed notebook.
+    around
+        The run.
+    """
+    context = around.context
+    delta = Delta.from_json(around.store.get(outcome.evidence["delta"]))
+    files = {
+        kind: sorted({relative(path, context.folder, context.root) for path in outcome.evidence[f"{kind}_files"]})
+        for kind in ("read", "written")
+    }
+    written = {
+        path: found for path, found in file_hashes(files["written"], context.folder).items() if found != "missing"
+    }
+    evidence = StepEvidence(
+        source=planned.source,
+        reads=tuple(
+            sorted({*reads_of(planned.step, state), *(f"@{kind}" for kind in delta.ambient if kind in STREAMS)})
+        ),
+        writes=tuple(sorted(delta.written)),
+        streams=tuple(sorted(kind for kind in delta.ambient if kind in STREAMS)),
+        reads_files=tuple(files["read"]),
+        writes_files=tuple(sorted(written)),
+        stays={name: item.problem for item in delta.changed if item.problem for name in item.names},
+    )
+    scraps = read_scraps(place)
+    # Now it is known which files it reads and which random streams it draws from: the key for next time.
+    seen = components(planned.step, state, context, evidence)
+    around.progress.took(planned.name, delta, seen, evidence)
+    return StepEnd(
+        status="succeeded",
+        notebook=str(place),
+        scraps=tuple(map(_recorded, scraps)),
+        inputs={
+            f"file:{path}": _file_artifact(context.folder / path)
+            for path in evidence.reads_files
+            if (context.folder / path).is_file()
+        },
+        outputs=_artifacts(scraps, around)
+        | {
+            f"file:{path}": _file_artifact(context.folder / path)
+            for path in written
+            if (context.folder / path).is_file()
+        },
+        key=key_of(seen),
+        key_components=seen,
+        outcome={
+            "delta": outcome.evidence["delta"],
+            "evidence": {key: value for key, value in asdict(evidence).items() if key != "source"},
+            "files": written,
+            "handover_seconds": outcome.evidence["seconds"],
+            "peak_memory_bytes": outcome.evidence["peak_memory_bytes"],
+        },
+    )
+
+
+def _file_artifact(path: Path) -> Artifact:
+    return Artifact(hash=file_hash(path), kind="file", uri=path.resolve().as_uri(), bytes=path.stat().st_size)
+
+
+def _recorded(scrap: GluedScrap) -> Scrap:
+    """Return what the log keeps of a scrap: its value, or where its content is."""
+    if scrap.reference is None:
+        return Scrap(scrap.name, scrap.value, scrap.kind)
+    told = {name: value for name, value in asdict(scrap.reference).items() if value not in (None, ())}
+    return Scrap(scrap.name, told, scrap.kind)
+
+
+def _artifacts(scraps: tuple[GluedScrap, ...], around: Surroundings) -> dict[str, Artifact]:
+    """Return the artifacts that the scraps refer to, by name; with a figure's second form and a model's sample."""
+    found: dict[str, Artifact] = {}
+
+    def add(  # noqa: PLR0913, PLR0917 - the columns of an artifact
+        name: str, kind: str, digest: str | None, media_type: str | None, size: int | None, rows: int | None
+    ) -> None:
+        if digest:
+            uri = f"{around.store.url}/{digest[:2]}/{digest[2:]}"
+            found[name] = Artifact(digest, kind, uri, size or 0, media_type or "", rows)
+
+    for scrap in scraps:
+        held = scrap.reference
+        if held is not None:
+            add(scrap.name, scrap.kind, held.artifact, held.media_type, held.bytes, held.rows)
+            add(f"{scrap.name}.svg", scrap.kind, held.svg, held.svg_media_type, held.svg_bytes, None)
+            sample = (held.sample_input, held.sample_input_media_type, held.sample_input_bytes, held.sample_input_rows)
+            add(f"{scrap.name}.sample_input", "dataset", *sample)
+    return found

@@ -1,0 +1,173 @@
+"""Which variables share objects that can change: they are one co-variable."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mlops_nb.artifacts import CannotFingerprint, Trace, fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+_DEEP_STACK_BYTES = 1 << 29
+_DEEP_LIMIT = 200_000
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Variables that are one co-variable, with the fingerprint and the trace of the walk over them."""
+
+    names: tuple[str, ...]
+    fingerprint: str
+    trace: Trace
+
+
+def groups_of(held: Mapping[str, Any], namespace: Mapping[str, Any], by_id: Mapping[int, str]) -> list[Group]:
+    """Return the groups of variables that share objects, each with its fingerprint and its trace."""
+    single: dict[str, Group] = {}
+    for name in sorted(held):
+        trace = Trace()
+        others = {key: token for key, token in by_id.items() if key != id(held[name])}
+        single[name] = Group((name,), _print(held[name], namespace, trace, others), trace)
+    joined = _Joined(held)
+    met: dict[tuple[str, object], str] = {}
+    owner_of = {token: name for name in held for key, token in by_id.items() if key == id(held[name])}
+    for name, group in single.items():
+        trace = group.trace
+        for token in (
+            *(("object", key) for key in trace.shared),
+            *(("memory", key) for key in trace.memory | trace.framed),
+        ):
+            other = met.setdefault(token, name)
+            # Frames may share memory without being aliases (copy-on-write); a bare array over it is an alias.
+            if other != name and (token[0] == "object" or _aliases(token[1], single[other].trace, trace)):
+                joined.join(name, other)
+    while True:
+        members = joined.groups()
+        of = {name: number for number, names in enumerate(members) for name in names}
+        needs = [
+            {of[owner_of[ref]] for name in names for ref in single[name].trace.refs if ref in owner_of} - {number}
+            for number, names in enumerate(members)
+        ]
+        circle = _circle(needs)
+        if not circle:
+            break
+        for number in circle[1:]:
+            joined.join(members[number][0], members[circle[0]][0])
+    found = []
+    for names in members:
+        if len(names) == 1:
+            found.append(single[names[0]])
+            continue
+        trace = Trace()
+        own = {id(held[name]) for name in names}
+        others = {key: token for key, token in by_id.items() if key not in own}
+        whole = {name: held[name] for name in names}
+        found.append(Group(names, _print(whole, namespace, trace, others), trace))
+    return sorted(found, key=lambda group: group.names)
+
+
+class _Joined:
+    """Union-find over variables."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._parent = {name: name for name in names}
+
+    def _root(self, name: str) -> str:
+        while self._parent[name] != name:
+            self._parent[name] = self._parent[self._parent[name]]
+            name = self._parent[name]
+        return name
+
+    def join(self, one: str, other: str) -> None:
+        """Make the groups of two variables one."""
+        self._parent[self._root(one)] = self._root(other)
+
+    def groups(self) -> list[tuple[str, ...]]:
+        """Return the groups, each sorted."""
+        found: dict[str, list[str]] = {}
+        for name in self._parent:
+            found.setdefault(self._root(name), []).append(name)
+        return sorted(tuple(sorted(names)) for names in found.values())
+
+
+def _circle(needs: list[set[int]]) -> list[int]:
+    """Return groups that refer to each other in a circle, or nothing."""
+    state = [0] * len(needs)
+    path: list[int] = []
+    for start in range(len(needs)):
+        stack = [(start, iter(sorted(needs[start])))] if not state[start] else []
+        if stack:
+            state[start] = 1
+            path.append(start)
+        while stack:
+            number, further = stack[-1]
+            following = next(further, None)
+            if following is None:
+                state[number] = 2
+                path.pop()
+                stack.pop()
+            elif state[following] == 1:
+                return path[path.index(following) :]
+            elif not state[following]:
+                state[following] = 1
+                path.append(following)
+                stack.append((following, iter(sorted(needs[following]))))
+    return []
+
+
+def _aliases(owner: int, one: Trace, other: Trace) -> bool:
+    if owner in one.memory or owner in other.memory:
+        return True
+    pandas = sys.modules.get("pandas")
+    # Before pandas 3 two frames over one block are aliases unless copy-on-write is switched on.
+    return pandas is not None and not _copy_on_write(pandas)
+
+
+def _copy_on_write(pandas: Any) -> bool:
+    if int(pandas.__version__.split(".")[0]) >= 3:  # noqa: PLR2004 - the first version that always does
+        return True
+    return bool(pandas.options.mode.copy_on_write is True)
+
+
+def _print(value: Any, namespace: Mapping[str, Any], trace: Trace, roots: Mapping[int, str]) -> str:
+    try:
+        return deeply(lambda: fingerprint(value, namespace=namespace, trace=trace, roots=roots))
+    except (CannotFingerprint, RecursionError):
+        # Nobody can know: never equal to anything, so always taken as changed.
+        return f"unknown-{secrets.token_hex(12)}"
+
+
+def deeply(act: Callable[[], _T]) -> _T:
+    """Call `act`, and once more on a very large stack when its recursion went too deep for the usual one."""
+    try:
+        return act()
+    except RecursionError:
+        pass
+    outcome: list[tuple[bool, Any]] = []
+
+    def work() -> None:
+        try:
+            outcome.append((True, act()))
+        except BaseException as error:  # noqa: BLE001 - handed to the caller's thread
+            outcome.append((False, error))
+
+    limit, size = sys.getrecursionlimit(), threading.stack_size()
+    sys.setrecursionlimit(max(limit, _DEEP_LIMIT))
+    threading.stack_size(_DEEP_STACK_BYTES)
+    try:
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    finally:
+        sys.setrecursionlimit(limit)
+        threading.stack_size(size)
+    succeeded, result = outcome[0]
+    if not succeeded:
+        raise result
+    return result  # type: ignore[no-any-return]

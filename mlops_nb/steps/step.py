@@ -1,0 +1,64 @@
+"""A step, and an edge between two steps, as values."""
+
+from __future__ import annotations
+
+import builtins
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mlops_nb.notebook import StepSettings
+
+if TYPE_CHECKING:
+    from mlops_nb.notebook import Cell
+    from mlops_nb.steps.flow import Flow
+
+# Names that are there without anybody defining them.
+BUILTINS = frozenset(dir(builtins)) | {
+    "get_ipython",
+    "display",
+    "exit",
+    "quit",
+    "In",
+    "Out",
+    "__name__",
+    "__builtins__",
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """A group of tagged cells in a row: one task of the pipeline.
+
+    `tag` is the name on the tags, `name` that of this part (`train`, then `train.2`). `replay` are the prelude cells
+    whose effects must be there before the step's own cells run.
+    """
+
+    name: str
+    tag: str
+    cells: tuple[Cell, ...]
+    flow: Flow
+    prev: tuple[str, ...] = ()
+    settings: StepSettings = field(default_factory=StepSettings)
+    replay: tuple[Cell, ...] = ()
+    metrics: tuple[str, ...] = ()
+    has_parameters: bool = False
+    kale: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """Names the step may read from outside, those inside strings and function bodies included."""
+        return frozenset({*self.flow.uses, *self.flow.deferred, *self.flow.strings, *self.flow.may_change})
+
+    @property
+    def writes(self) -> frozenset[str]:
+        """Names whose binding or content the step may change."""
+        return frozenset({*self.flow.defines, *self.flow.deletes, *self.flow.may_change})
+
+
+@dataclass(frozen=True)
+class Edge:
+    """`target` needs what `source` may have written; `variables` is empty for an edge that only `prev:` asks for."""
+
+    source: str
+    target: str
+    variables: tuple[str, ...]
