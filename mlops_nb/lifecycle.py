@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_nb.errors import UsageError
 from mlops_nb.metadata import Candidate, Origin, Parameter
-from mlops_nb.notebook import Diagnostic, Severity, read_notebook
+from mlops_nb.notebook import Diagnostic, Severity, read_notebook, write_notebook
 from mlops_nb.pipeline import KeyContext, Precedent, make_plan, read_lock, write_lock
 from mlops_nb.pipeline.compiled import Compiled, compile_graph
 from mlops_nb.pipeline.lock import FILE as LOCK_FILE
+from mlops_nb.pipeline.module_plan import changes_since_export, export_steps, with_edits
 from mlops_nb.pipeline.settings_file import read_pipeline_settings
 from mlops_nb.project import Project, find_project
 from mlops_nb.registry import Registry
@@ -29,9 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from mlops_nb.artifacts import ArtifactStore
-    from mlops_nb.execution import RunEvent, RunResult, Watch
+    from mlops_nb.execution import OpenSession, RunEvent, RunResult, Watch
     from mlops_nb.metadata import MetadataStore, ModelVersion
     from mlops_nb.pipeline import DataflowLock, Plan
+    from mlops_nb.pipeline.modules import Change, ModuleExport
 
 
 class NotebookHasErrors(UsageError):  # noqa: N818 - the name of the fact
@@ -147,6 +149,7 @@ def run(  # noqa: PLR0913 - what a person may say of a run
     listen: Callable[[RunEvent], None] | None = None,
     on_plan: Callable[[Plan], None] | None = None,
     watch: Watch | None = None,
+    open_session: OpenSession | None = None,
 ) -> Finished:
     """Run a notebook as a pipeline, record the run, and register the models it declares.
 
@@ -168,6 +171,8 @@ def run(  # noqa: PLR0913 - what a person may say of a run
         Told what happens, and the plan before anything does.
     watch
         Cancels the run from another thread.
+    open_session
+        Opens the kernels; a fresh Jupyter kernel a step when `None`.
 
     Raises
     ------
@@ -176,7 +181,7 @@ def run(  # noqa: PLR0913 - what a person may say of a run
     ParameterError
         When a parameter is unknown or of another type; nothing has run then.
     """
-    from mlops_nb.execution import RunRequest, run_plan, silent
+    from mlops_nb.execution import RunRequest, kernel_session, run_plan, silent
 
     pipeline = read(notebook)
     with stores(pipeline) as opened:
@@ -195,6 +200,7 @@ def run(  # noqa: PLR0913 - what a person may say of a run
             workers=workers or pipeline.project.settings.workers or None,
             fresh=fresh,
             why=why,
+            open_session=open_session or kernel_session,
         )
         result = run_plan(
             planned,
@@ -265,3 +271,44 @@ def _register(result: RunResult, opened: Stores) -> tuple[ModelVersion, ...]:
             )
         )
     return tuple(made)
+
+
+def modules_folder(pipeline: Pipeline) -> Path:
+    """Return where the notebook's steps are kept as modules."""
+    return pipeline.folder / "modules"
+
+
+def export(pipeline: Pipeline) -> ModuleExport:
+    """Write the notebook's steps as importable modules; edits of the modules are never overwritten."""
+    _refuse_errors(pipeline)
+    return export_steps(pipeline.graph, modules_folder(pipeline))
+
+
+def compare_modules(pipeline: Pipeline) -> tuple[Change, ...]:
+    """Return what was edited since the export, in the notebook or in the modules."""
+    _refuse_errors(pipeline)
+    return changes_since_export(pipeline.graph, modules_folder(pipeline))
+
+
+def take_back(pipeline: Pipeline) -> tuple[Change, ...]:
+    """Carry the modules' edits into the notebook, export it anew, and return what was carried."""
+    taken = tuple(change for change in compare_modules(pipeline) if change.side != "notebook" and change.cell)
+    document = with_edits(pipeline.graph, modules_folder(pipeline))
+    if document != pipeline.graph.notebook.document:
+        write_notebook(document, pipeline.graph.notebook.path)
+    export(read(pipeline.graph.notebook.path))
+    return taken
+
+
+def check(notebook: Path | str) -> tuple[Diagnostic, ...]:
+    """Return what is wrong with a notebook's tags, settings and dataflow; a run refuses what has errors."""
+    return read(notebook).graph.diagnostics
+
+
+def plan_run(
+    notebook: Path | str, layers: Sequence[tuple[str, Mapping[str, Any]]] = (), *, fresh: bool = False
+) -> Plan:
+    """Return what a run would do now: for each step whether it is cached or will run, and because of what."""
+    pipeline = read(notebook)
+    with stores(pipeline) as opened:
+        return plan(pipeline, opened, layers, fresh=fresh)[0]

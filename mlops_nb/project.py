@@ -77,6 +77,11 @@ class Project:
         """The metadata store's URL."""
         return self.settings.metadata or f"sqlite:///{self.home / 'metadata.db'}"
 
+    @property
+    def has_log(self) -> bool:
+        """Say whether there is a metadata store to read; `log` would make one."""
+        return bool(self.settings.metadata) or (self.home / "metadata.db").exists()
+
     @contextmanager
     def log(self) -> Iterator[MetadataStore]:
         """Open the metadata store for the length of the block."""

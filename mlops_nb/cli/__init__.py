@@ -1,30 +1,56 @@
-"""`mlops-nb VERB`: one file a family of verbs, and no logic: every verb calls a room and shows what it answers."""
+"""`mlops-nb VERB`: one file a family of verbs, and no logic: every verb calls a room and shows what it answers.
+
+However a command ends, with `--json` its last line on standard output is JSON: what was asked for, or
+`{"error": {"code", "message", "hint"}}`. The exit code is 0 for success, 2 for bad usage or a notebook with errors,
+1 for what failed, 130 for what was interrupted.
+"""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
 import typer
+from typer.core import TyperGroup
 
 from mlops_nb.cli import export, notebooks, record, running
-from mlops_nb.cli.console import INTERRUPTED, console
+from mlops_nb.cli.console import INTERRUPTED, console, print_json, say
 from mlops_nb.cli.diagnostics import show
-from mlops_nb.errors import MlopsNbError
+from mlops_nb.errors import MlopsNbError, UsageError
 
 if TYPE_CHECKING:
     from types import FrameType
+
+_ENDING_SIGNALS = ("SIGTERM", "SIGHUP")
+
+
+class Interrupted(MlopsNbError):  # noqa: N818 - the name of the fact
+    """The person, or the system, ended the command."""
+
+    code = "interrupted"
+    exit_code = INTERRUPTED
+
+
+class _Verbs(TyperGroup):
+    """The verbs; typer alone would end an interrupted one without a word."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Call the verb."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            message = "Interrupted."
+            raise Interrupted(message) from None
 
 
 def build_app() -> typer.Typer:
     """Return the command line's verbs."""
     app = typer.Typer(
         name="mlops-nb",
+        cls=_Verbs,
         help="Run a tagged notebook as a pipeline: planned, recorded, reproducible. Start with `mlops-nb check`.",
-        no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode="markdown",
@@ -35,26 +61,59 @@ def build_app() -> typer.Typer:
 
 
 def main() -> None:
-    """Run the command line; errors end it with their exit code: 2 for bad usage, 1 for what failed."""
-    signal.signal(signal.SIGTERM, _as_interrupt)
-    as_json = "--json" in sys.argv[1:]
+    """Run the command line and exit."""
+    for name in _ENDING_SIGNALS:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _as_interrupt)
     try:
-        build_app()(args=running.fold_pairs(sys.argv[1:]), prog_name="mlops-nb")
-    except MlopsNbError as error:
-        _tell(error, as_json=as_json)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        console(error=True).print("Interrupted.", style="yellow")
-        sys.exit(INTERRUPTED)
+        code = _call(sys.argv[1:])
+        sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read our output has seen enough; keep the interpreter from complaining about it again.
+        # Whoever read our output has seen enough; keep the interpreter from complaining about it at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        code = 1
+    sys.exit(code)
+
+
+def _call(arguments: list[str]) -> int:
+    """Call a verb and return the exit code; every error that a person can mend is told."""
+    try:
+        code = build_app()(
+            args=running.fold_pairs(arguments) or ["--help"], prog_name="mlops-nb", standalone_mode=False
+        )
+    except MlopsNbError as error:
+        told = error
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if error.filename is None:
+            raise
+        told = _of_the_system(error)
+    except Exception as error:
+        # Typer's own errors; where they are defined depends on its version.
+        if not hasattr(error, "format_message"):
+            raise
+        told = _of_the_command_line(error, arguments)
+    else:
+        return code if isinstance(code, int) else 0
+    _tell(told, as_json="--json" in arguments)
+    return told.exit_code
 
 
 def _as_interrupt(number: int, frame: FrameType | None) -> None:
     del number, frame
     raise KeyboardInterrupt
+
+
+def _of_the_system(error: OSError) -> MlopsNbError:
+    message = f"{error.filename}: {error.strerror}."
+    return MlopsNbError(message, hint="Check the rights of the file and its folder, and the space on the disk.")
+
+
+def _of_the_command_line(error: Any, arguments: list[str]) -> MlopsNbError:
+    verb = next((word for word in arguments if not word.startswith("-")), "")
+    known = {command.name or getattr(command.callback, "__name__", "") for command in build_app().registered_commands}
+    return UsageError(error.format_message(), hint=f"See {' '.join(['mlops-nb', *({verb} & known), '--help'])}")
 
 
 def _tell(error: MlopsNbError, *, as_json: bool) -> None:
@@ -63,10 +122,9 @@ def _tell(error: MlopsNbError, *, as_json: bool) -> None:
         told: dict[str, Any] = {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
         if found:
             told["diagnostics"] = [item.as_dict() for item in found]
-        sys.stdout.write(json.dumps(told) + "\n")
+        print_json(told)
     out = console(error=True)
     show(found, out)
-    out.print(f"[bold red]Error[/] [dim]({error.code})[/]", end=" ")
-    out.print(error.message, markup=False, highlight=False)
+    say(out, f"Error: {error.message}", "bold red")
     if error.hint:
-        out.print(error.hint, style="dim", markup=False, highlight=False)
+        say(out, error.hint)

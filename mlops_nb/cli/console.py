@@ -1,8 +1,9 @@
-"""How verbs print: the consoles, JSON, durations."""
+"""How verbs print: the consoles, sentences, tables, JSON, durations."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,11 +13,17 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from mlops_nb.cli.picture import Row
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 # What shells report for a program that an interrupt ended.
 INTERRUPTED = 130
+# Without a terminal nobody reads columns by eye, and what is cut off is lost to whoever searches the output.
+_WIDTH_OF_A_FILE = 200
 STATUS_STYLE = {
     "succeeded": "green",
     "cached": "cyan",
@@ -35,7 +42,7 @@ STATUS_SIGN = {
     "running": "▶",
     "failed": "✘",
     "cancelled": "■",
-    "skipped": "–",
+    "skipped": "○",
     "pending": "·",
     "died": "✘",
     "run": "▶",
@@ -47,7 +54,77 @@ def console(*, error: bool = False) -> Console:
     """Return the console of standard output, or of standard error."""
     from rich.console import Console
 
-    return Console(stderr=error, soft_wrap=False)
+    class LastingConsole(Console):
+        """Goes on in silence when its reader has gone: a run does not end because nobody looks any more."""
+
+        def on_broken_pipe(self) -> None:
+            """Write to nowhere from now on; rich would end the thread that happened to print."""
+            self.quiet = True
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+    out = LastingConsole(stderr=error)
+    if not out.is_terminal and "COLUMNS" not in os.environ:
+        out.width = _WIDTH_OF_A_FILE
+    return out
+
+
+def say(out: Console, text: str, style: str = "") -> None:
+    """Print a sentence as it is: wrapped at words in a terminal, one line anywhere else."""
+    out.print(text, style=style or None, markup=False, highlight=False, soft_wrap=not out.is_terminal)
+
+
+def heading(out: Console, text: str) -> None:
+    """Print the heading of a block, after an empty line."""
+    out.print()
+    say(out, text, "bold")
+
+
+def table(*titles: str, wide: str = "", right: tuple[str, ...] = ()) -> Table:
+    """Return an empty table without lines.
+
+    Parameters
+    ----------
+    titles
+        The columns; no header is shown when all are empty.
+    wide
+        The title of the column that wraps when the terminal is narrow; the others stay whole.
+    right
+        The titles of the columns that are flush right.
+    """
+    from rich.table import Table
+
+    made = Table(box=None, pad_edge=False, show_header=any(titles), header_style="dim")
+    for title in titles:
+        made.add_column(title, no_wrap=not title or title != wide, justify="right" if title in right else "left")
+    return made
+
+
+def show_table(out: Console, made: Table, indent: int = 0) -> None:
+    """Print a table without the blanks that fill its rows up."""
+    from rich.text import Text
+
+    for segments in out.render_lines(made, out.options.update_width(out.width - indent), pad=False):
+        line = Text(" " * indent)
+        for segment in segments:
+            line.append(segment.text, segment.style)
+        line.rstrip()
+        out.print(line, soft_wrap=True)
+
+
+def signed(status: str) -> Text:
+    """Return the sign of a status, in its colour."""
+    from rich.text import Text
+
+    return Text(STATUS_SIGN[status], STATUS_STYLE[status])
+
+
+def drawn(row: Row | None, status: str) -> Text:
+    """Return a step's row of the DAG, with the sign of its status as the node."""
+    from rich.text import Text
+
+    if row is None:
+        return signed(status)
+    return Text.assemble((row.left, "dim"), signed(status), (row.right, "dim"))
 
 
 def print_json(value: Any) -> None:
@@ -69,9 +146,24 @@ def duration(seconds: float | None) -> str:
     return f"{minutes // 60}:{minutes % 60:02d} h"
 
 
-def local_time(at: datetime | None) -> str:
-    """Return a time in the reader's zone."""
-    return "" if at is None else at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+def local_time(at: datetime | None, *, brief: bool = False) -> str:
+    """Return a time in the reader's zone, to the second or, when brief, to the minute."""
+    return "" if at is None else at.astimezone().strftime("%Y-%m-%d %H:%M" if brief else "%Y-%m-%d %H:%M:%S")
+
+
+def size(count: int) -> str:
+    """Return bytes as a person reads them."""
+    amount = float(count)
+    for unit in ("B", "kB", "MB"):
+        if amount < 1000:  # noqa: PLR2004 - SI
+            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 10 else f"{amount:.1f} {unit}"  # noqa: PLR2004
+        amount /= 1000
+    return f"{amount:.1f} GB"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number and its noun: `1 step`, `3 steps`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def shown(value: Any) -> str:

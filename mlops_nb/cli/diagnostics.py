@@ -16,15 +16,16 @@ _STYLE = {"error": "bold red", "warning": "yellow", "notice": "cyan"}
 
 def show(found: Sequence[Diagnostic], out: Console) -> None:
     """Print diagnostics, one paragraph each: code, place, message, fix."""
+    from rich.padding import Padding
     from rich.text import Text
 
     for item in found:
-        line = Text()
-        line.append(f"{item.code} {item.severity.value}", style=_STYLE[item.severity.value])
+        line = Text(f"{item.code} {item.severity.value}", _STYLE[item.severity.value])
         if item.cell_number is not None:
-            place = f" cell {item.cell_number}" + (f", line {item.line}" if item.line else "")
-            line.append(f"{place}", style="dim")
-        out.print(line)
-        out.print(f"  {item.message}", markup=False, highlight=False)
-        if item.fix:
-            out.print(Text(f"  → {item.fix}", style="green"))
+            line.append(f" cell {item.cell_number}" + (f", line {item.line}" if item.line else ""), "dim")
+        out.print(line, soft_wrap=True)
+        for text, style in ((item.message, ""), (item.fix and f"→ {item.fix}", "green")):
+            if text:
+                # Piped into a file a sentence is one line; in a terminal it is wrapped and stays indented.
+                wrapped = Padding(Text(text, style), (0, 0, 0, 2), expand=False) if out.is_terminal else f"  {text}"
+                out.print(wrapped, markup=False, highlight=False, soft_wrap=not out.is_terminal)

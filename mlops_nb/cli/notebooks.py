@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlops_nb.cli.console import AsJson, console, print_json
+from mlops_nb.cli.console import AsJson, console, counted, print_json, say
 from mlops_nb.cli.diagnostics import show
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 NotebookPath = Annotated[Path, typer.Argument(metavar="NOTEBOOK", help="The notebook's .ipynb file.")]
 _USAGE = 2
@@ -32,9 +35,10 @@ def check(notebook: NotebookPath, as_json: AsJson = False) -> None:
     else:
         out = console()
         show(graph.diagnostics, out)
-        count = f"{len(graph.steps)} steps, {len(graph.diagnostics)} findings"
-        verdict = "[red]not runnable[/]" if has_errors(graph.diagnostics) else "[green]runnable[/]"
-        out.print(f"{notebook}: {verdict}, {count}", highlight=False)
+        wrong = has_errors(graph.diagnostics)
+        count = f"{counted(len(graph.steps), 'step')}, {counted(len(graph.diagnostics), 'finding')}"
+        verdict = "cannot run" if wrong else "can run"
+        say(out, f"{notebook} {verdict}: {count}", "red" if wrong else "green")
     if has_errors(graph.diagnostics):
         raise typer.Exit(_USAGE)
 
@@ -52,18 +56,27 @@ def suggest(
     suggestion = propose(loaded)
     out = console()
     if as_json:
-        print_json({"notebook": str(notebook), "written": write, **suggestion.as_dict()})
+        print_json({"notebook": str(notebook), "written": write and bool(suggestion.changes), **suggestion.as_dict()})
     else:
-        from rich.syntax import Syntax
-
-        text = suggestion.as_diff()
-        out.print(Syntax(text, "diff", background_color="default", word_wrap=True) if text else "Nothing to propose.")
+        _show_diff(suggestion.as_diff(), out)
     if write and suggestion.changes:
         write_notebook(suggestion.apply(loaded), notebook)
         if not as_json:
-            out.print(f"Written to {notebook}. Next: mlops-nb check {notebook}", highlight=False)
+            say(out, f"Written to {notebook}. Next: mlops-nb check {notebook}")
     elif not as_json and suggestion.changes:
-        out.print(f"Nothing was written. To apply: mlops-nb suggest {notebook} --write", style="dim", highlight=False)
+        say(out, f"Nothing was written. To apply: mlops-nb suggest {notebook} --write", "dim")
+
+
+def _show_diff(text: str, out: Console) -> None:
+    from rich.syntax import Syntax
+
+    if not text:
+        say(out, "Nothing to propose.")
+    elif out.is_terminal:
+        out.print(Syntax(text, "diff", background_color="default", word_wrap=True))
+    else:
+        # As it is, so that `patch` and a pager can read it.
+        print(text.rstrip())
 
 
 def compile_(notebook: NotebookPath, as_json: AsJson = False) -> None:
@@ -78,12 +91,9 @@ def compile_(notebook: NotebookPath, as_json: AsJson = False) -> None:
         return
     out = console()
     show(pipeline.graph.diagnostics, out)
-    out.print(
-        f"{pipeline.folder}: {len(compiled.written)} written, {len(compiled.unchanged)} unchanged, "
-        f"{len(compiled.removed)} removed",
-        highlight=False,
-    )
-    out.print(f"Next: mlops-nb run {notebook}, or `ploomber build` in that folder.", style="dim", highlight=False)
+    counts = (f"{len(getattr(compiled, word))} {word}" for word in ("written", "unchanged", "removed"))
+    say(out, f"{pipeline.folder}: {', '.join(counts)}")
+    say(out, f"Next: mlops-nb run {notebook}, or `ploomber build` in that folder.", "dim")
 
 
 def add_to(app: typer.Typer) -> None:

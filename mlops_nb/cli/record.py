@@ -4,18 +4,39 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from mlops_nb.cli.console import STATUS_SIGN, STATUS_STYLE, AsJson, console, duration, local_time, print_json, shown
+from mlops_nb.cli.console import (
+    STATUS_SIGN,
+    STATUS_STYLE,
+    AsJson,
+    console,
+    drawn,
+    duration,
+    heading,
+    local_time,
+    print_json,
+    say,
+    show_table,
+    shown,
+    signed,
+    size,
+    table,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
 
-    from mlops_nb.metadata import RunRecord, StepRun
+    from mlops_nb.metadata import Artifact, Run, RunRecord, StepRun
+    from mlops_nb.project import Project
 
 Here = Annotated[Path, typer.Option("--project", help="A file or folder of the project.", show_default="here")]
+_NARROW = 100
+_LAST = "last"
 
 
 def runs(
@@ -26,36 +47,28 @@ def runs(
     as_json: AsJson = False,
 ) -> None:
     """List runs, newest first."""
-    from rich.table import Table
-
     from mlops_nb.project import find_project
 
-    with find_project(project).log() as log:
-        found = log.runs(limit, pipeline=pipeline, status=status)  # type: ignore[arg-type]
+    found = _runs(find_project(project), pipeline, status, limit)
     if as_json:
         print_json([{**asdict(run), "seconds": run.seconds} for run in found])
         return
     out = console()
     if not found:
-        out.print("No runs yet. Start one: mlops-nb run NOTEBOOK", highlight=False)
+        told = "No run ended so." if status is not None else "No runs yet. Start one: mlops-nb run NOTEBOOK"
+        say(out, told)
         return
-    table = Table(box=None, pad_edge=False)
-    for title in ("", "run", "pipeline", "started", "took", "by", "commit", "why"):
-        table.add_column(title, no_wrap=title != "why")
+    # The time in a run's id is that of its start; in a narrow terminal that has to do.
+    narrow = out.width < _NARROW
+    titles = ("", "run", "pipeline", *(() if narrow else ("started",)), "took", "by", "commit", "why")
+    made = table(*titles, wide="why", right=("took",))
     for run in found:
-        style = STATUS_STYLE[run.status]
         commit = "" if run.git is None else run.git.commit[:8] + ("+" if run.git.dirty else "")
-        table.add_row(
-            f"[{style}]{STATUS_SIGN[run.status]}[/]",
-            run.id,
-            run.pipeline,
-            local_time(run.started),
-            duration(run.seconds),
-            f"{run.who.user} ({run.origin.kind})",
-            commit,
-            run.reason or run.why,
-        )
-    out.print(table)
+        cells = [run.id, run.pipeline, duration(run.seconds), _by(run), commit, run.reason or run.why]
+        if not narrow:
+            cells.insert(2, local_time(run.started))
+        made.add_row(signed(run.status), *cells)
+    show_table(out, made)
 
 
 def show(
@@ -68,9 +81,12 @@ def show(
     from mlops_nb.errors import UsageError, did_you_mean
     from mlops_nb.project import find_project
 
-    with find_project(project).log() as log:
-        newest = log.runs(1) if run == "last" else ()
-        record = log.run(newest[0].id if newest else run)
+    place = find_project(project)
+    if not place.has_log or (run == _LAST and not _runs(place, None, None, 1)):
+        message = f"The project {place.root} has no runs yet."
+        raise UsageError(message, hint="Start one: mlops-nb run NOTEBOOK")
+    with place.log() as log:
+        record = log.run(log.runs(1)[0].id if run == _LAST else run)
     if step is None:
         if as_json:
             print_json(asdict(record))
@@ -94,36 +110,61 @@ def models(
     as_json: AsJson = False,
 ) -> None:
     """List registered models, or the versions of one."""
-    from rich.table import Table
-
+    from mlops_nb.errors import UsageError
     from mlops_nb.project import find_project
     from mlops_nb.registry import Registry
 
-    with find_project(project).log() as log:
-        registry = Registry(log)
-        names = [known.name for known in registry.models()] if model is None else [model]
-        versions = [version for name in names for version in registry.versions(name)]
+    place = find_project(project)
+    none_yet = "No models yet. Declare one as a step's output and run the notebook."
+    if not place.has_log:
+        if model is not None:
+            message = f"There is no model `{model}`."
+            raise UsageError(message, hint=none_yet)
+        versions = []
+    else:
+        with place.log() as log:
+            registry = Registry(log)
+            names = [known.name for known in registry.models()] if model is None else [model]
+            versions = [version for name in names for version in registry.versions(name)]
     if as_json:
         print_json([asdict(version) for version in versions])
         return
     out = console()
     if not versions:
-        out.print("No models yet. Declare one as a step's output and run the notebook.", highlight=False)
+        say(out, none_yet)
         return
-    table = Table(box=None, pad_edge=False)
-    for title in ("model", "version", "aliases", "made", "run", "metrics"):
-        table.add_column(title, no_wrap=title != "metrics")
+    made = table("model", "version", "made", "run", "aliases", wide="aliases", right=("version",))
     for version in versions:
-        metrics = ", ".join(f"{name} {shown(value)}" for name, value in list(version.metrics.items())[:5])
-        table.add_row(
-            version.model,
-            str(version.version),
-            ", ".join(version.aliases),
-            local_time(version.created),
-            version.run or "",
-            metrics,
-        )
-    out.print(table)
+        cells = (local_time(version.created, brief=True), version.run or "", ", ".join(version.aliases))
+        made.add_row(version.model, str(version.version), *cells)
+    show_table(out, made)
+    for version in versions if model is not None else ():
+        if version.metrics:
+            heading(out, f"metrics of version {version.version}")
+            _show_pairs(out, [(name, shown(value)) for name, value in version.metrics.items()])
+
+
+def _runs(place: Project, pipeline: str | None, status: str | None, limit: int) -> tuple[Run, ...]:
+    """Return a page of runs; a status that is none, or a pipeline that never ran, is refused with the near misses."""
+    from mlops_nb.errors import UsageError, did_you_mean
+    from mlops_nb.metadata.records import RunStatus
+
+    known = get_args(RunStatus)
+    if status is not None and status not in known:
+        message = f"`{status}` is no status of a run.{did_you_mean(status, known)}"
+        raise UsageError(message, hint=f"A run is {', '.join(known[:-1])} or {known[-1]}.")
+    if not place.has_log:
+        return ()
+    with place.log() as log:
+        pipelines = log.pipelines()
+        if pipeline is not None and pipelines and pipeline not in pipelines:
+            message = f"No pipeline `{pipeline}` ran in {place.root}.{did_you_mean(pipeline, pipelines)}"
+            raise UsageError(message, hint=f"Those that ran: {', '.join(pipelines)}.")
+        return log.runs(limit, pipeline=pipeline, status=status)  # type: ignore[arg-type]
+
+
+def _by(run: Run) -> str:
+    return f"{run.who.user} ({run.origin.kind})"
 
 
 def _of_step(record: RunRecord, step: str) -> dict[str, Any]:
@@ -135,79 +176,98 @@ def _of_step(record: RunRecord, step: str) -> dict[str, Any]:
 
 
 def _show_run(record: RunRecord, out: Console) -> None:
-    from rich.table import Table
-
-    from mlops_nb.cli.picture import picture
+    from mlops_nb.cli.picture import is_readable, rails
 
     run = record.run
-    style = STATUS_STYLE[run.status]
-    out.print(f"[{style}]{STATUS_SIGN[run.status]} run {run.id} {run.status}[/] {run.reason}", highlight=False)
+    say(out, f"{STATUS_SIGN[run.status]} run {run.id} {run.status}", STATUS_STYLE[run.status])
+    if run.reason:
+        say(out, run.reason)
     commit = (
         "no commit" if run.git is None else f"commit {run.git.commit[:8]}" + (" with changes" if run.git.dirty else "")
     )
-    by = f"{run.who.user} ({run.origin.kind})"
-    told = " · ".join((run.pipeline, local_time(run.started), duration(run.seconds), by, commit))
-    out.print(told, style="dim", highlight=False)
-    if run.why:
-        out.print(run.why, highlight=False, markup=False)
+    told = (run.pipeline, local_time(run.started), duration(run.seconds), _by(run), commit, run.why)
+    say(out, " · ".join(filter(None, told)), "dim")
     out.print()
     dag = record.version.dag
-    names = [step["name"] for step in dag.get("steps", ())]
-    out.print(picture(names, [tuple(edge) for edge in dag.get("edges", ())], out.width), highlight=False, markup=False)
-    out.print()
-    table = Table(box=None, pad_edge=False)
-    for title in ("", "step", "took", "because"):
-        table.add_column(title, no_wrap=title != "because")
+    rows = rails([step["name"] for step in dag.get("steps", ())], [tuple(edge) for edge in dag.get("edges", ())])
+    readable = is_readable(rows)
+    made = table("", "step", "took", "because", wide="because", right=("took",))
     for step in record.steps:
-        table.add_row(
-            f"[{STATUS_STYLE[step.status]}]{STATUS_SIGN[step.status]}[/]",
+        cached = step.status == "cached"
+        made.add_row(
+            drawn(rows.get(step.step) if readable else None, step.status),
             step.step,
-            duration(step.seconds),
-            step.reason,
+            "cached" if cached else duration(step.seconds),
+            "" if cached else step.reason,
         )
-    out.print(table)
+    show_table(out, made)
     given = [item for item in record.parameters if item.step is None]
     if given:
-        out.print("\n[bold]parameters[/]")
-        for item in given:
-            source = "" if item.source == "default" else f" [dim]({item.source})[/]"
-            out.print(f"  {item.name} = {shown(item.value)}{source}", highlight=False)
+        heading(out, "parameters")
+        _show_pairs(
+            out, [(item.name, shown(item.value), "" if item.source == "default" else item.source) for item in given]
+        )
     if record.scraps:
-        out.print("\n[bold]results[/]")
-        for scrap in record.scraps:
-            out.print(f"  {scrap.name}: {_result(scrap.kind, scrap.value)} [dim]{scrap.step}[/]", highlight=False)
-    out.print(f"\nOne step: mlops-nb show {run.id} STEP", style="dim", highlight=False)
+        heading(out, "results")
+        _show_pairs(out, [(item.name, _result(item.kind, item.value), item.step) for item in record.scraps])
+    out.print()
+    failed = next((step.step for step in record.steps if step.error is not None), "STEP")
+    say(out, f"Look closer: mlops-nb show {run.id} {failed}", "dim")
 
 
 def _result(kind: str, value: Any) -> str:
-    if isinstance(value, dict) and "artifact" in value:
-        rows = f", {value['rows']} rows" if value.get("rows") else ""
+    if _is_reference(value):
+        rows = f", {value['rows']:,} rows" if value.get("rows") else ""
         return f"{kind} {value['artifact'][:12]}{rows}"
     return shown(value)
 
 
+def _show_pairs(out: Console, rows: Sequence[tuple[str, ...]]) -> None:
+    """Print names, values and a remark, in columns."""
+    from rich.text import Text
+
+    made = table("", "", "")
+    made.columns[1].no_wrap = False
+    for name, value, *remark in rows:
+        made.add_row(Text(name), Text(value), Text(*remark, style="dim") if remark else "")
+    show_table(out, made, indent=2)
+
+
 def _show_step(record: RunRecord, step: StepRun, out: Console) -> None:
-    style = STATUS_STYLE[step.status]
-    out.print(
-        f"[{style}]{STATUS_SIGN[step.status]} {step.step} {step.status}[/] {duration(step.seconds)}", highlight=False
-    )
-    out.print(step.reason, highlight=False, markup=False)
-    if step.notebook:
-        out.print(f"executed notebook: {step.notebook}", style="dim", highlight=False, soft_wrap=True)
+    took = "" if step.status == "cached" else duration(step.seconds)
+    say(out, f"{STATUS_SIGN[step.status]} {step.step} {step.status} {took}".rstrip(), STATUS_STYLE[step.status])
+    if step.reason:
+        say(out, step.reason)
+    say(out, f"run {record.run.id}", "dim")
     of_step = _of_step(record, step.step)
-    for name, value in of_step["parameters"].items():
-        out.print(f"  {name} = {shown(value)}", highlight=False, markup=False)
-    for link in record.artifacts:
-        if link.step == step.step:
-            rows = "" if link.artifact.rows is None else f", {link.artifact.rows} rows"
-            told = f"  {link.direction} {link.name}: {link.artifact.kind} {link.artifact.hash[:12]}"
-            told += f", {link.artifact.bytes} bytes{rows}"
-            out.print(told, highlight=False, markup=False)
-    for name, value in of_step["scraps"].items():
-        out.print(f"  {name}: {_result('artifact', value)}", highlight=False, markup=False)
+    if of_step["parameters"]:
+        heading(out, "parameters")
+        _show_pairs(out, [(name, shown(value)) for name, value in of_step["parameters"].items()])
+    for direction in ("input", "output"):
+        found = [link for link in record.artifacts if link.step == step.step and link.direction == direction]
+        if found:
+            heading(out, f"{direction}s")
+            _show_pairs(out, [(link.name, _artifact(link.artifact), size(link.artifact.bytes)) for link in found])
+    plain = {name: value for name, value in of_step["scraps"].items() if not _is_reference(value)}
+    if plain:
+        heading(out, "results")
+        _show_pairs(out, [(name, shown(value)) for name, value in plain.items()])
     if step.error is not None:
-        out.print(f"\ncell {step.error.cell_id}: {step.error.ename}: {step.error.evalue}", style="red", markup=False)
-        out.print(step.error.traceback, highlight=False, markup=False, soft_wrap=True)
+        place = f"cell {step.error.cell_number} ({step.error.cell_id})" if step.error.cell_id else "a cell"
+        heading(out, f"{step.error.ename} in {place}")
+        out.print(step.error.traceback.rstrip(), highlight=False, markup=False, soft_wrap=True)
+    if step.notebook:
+        heading(out, "executed notebook")
+        out.print(f"  {step.notebook}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _is_reference(value: Any) -> bool:
+    return isinstance(value, dict) and "artifact" in value
+
+
+def _artifact(artifact: Artifact) -> str:
+    rows = "" if artifact.rows is None else f", {artifact.rows:,} rows"
+    return f"{artifact.kind} {artifact.hash[:12]}{rows}"
 
 
 def add_to(app: typer.Typer) -> None:

@@ -9,7 +9,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mlops_nb.cli.console import INTERRUPTED, STATUS_SIGN, STATUS_STYLE, AsJson, console, duration, print_json, shown
+from mlops_nb.cli.console import (
+    INTERRUPTED,
+    STATUS_SIGN,
+    STATUS_STYLE,
+    AsJson,
+    console,
+    counted,
+    drawn,
+    duration,
+    heading,
+    print_json,
+    say,
+    show_table,
+    shown,
+    table,
+)
 from mlops_nb.cli.diagnostics import show
 from mlops_nb.cli.notebooks import NotebookPath
 
@@ -17,6 +32,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from mlops_nb.lifecycle import Finished, Pipeline
+    from mlops_nb.metadata import StepRun
     from mlops_nb.pipeline import Plan
 
 _BETWEEN = "\x1f"
@@ -86,7 +102,7 @@ def run(
     layers = _layers(pipeline, p, r, f, y, b)
     warnings = [found for found in pipeline.graph.diagnostics if found.severity.value == "warning"]
     show(warnings, out)
-    with ProgressView(out, notebook.stem) as view:
+    with ProgressView(out) as view:
         finished = run_notebook(
             notebook,
             layers,
@@ -127,7 +143,7 @@ def _pairs(option: str, given: list[str] | None) -> list[tuple[str, str]]:
     for text in given or ():
         name, between, value = text.partition(_BETWEEN)
         if not between:
-            message = f"{option} {name} has no value."
+            message = f"{option} {name} has no value." if name else f"{option} needs a name and a value."
             raise UsageError(message, hint=f"Write `{option} NAME VALUE`.")
         pairs.append((name, value))
     return pairs
@@ -147,70 +163,87 @@ def _layers(
 
 
 def _show_plan(planned: Plan, out: Console) -> None:
-    from rich.table import Table
+    from rich.text import Text
 
-    from mlops_nb.cli.picture import picture
+    from mlops_nb.cli.picture import is_readable, rails
 
-    out.print(
-        picture([step.name for step in planned.steps], [(n, s.name) for s in planned.steps for n in s.needs], out.width)
-    )
-    table = Table(box=None, pad_edge=False)
-    for title in ("", "step", "", "because", "expected"):
-        table.add_column(title, no_wrap=title != "because")
+    edges = [(need, step.name) for step in planned.steps for need in step.needs]
+    rows = rails([step.name for step in planned.steps], edges)
+    readable = is_readable(rows)
+    made = table("", "step", "plan", "expected", "because", wide="because", right=("expected",))
     for step in planned.steps:
-        style = STATUS_STYLE[step.status]
+        cached = step.status == "cached"
         word = {"cached": "cached", "run": "will run", "maybe": "may run"}[step.status]
-        table.add_row(
-            f"[{style}]{STATUS_SIGN[step.status]}[/]",
+        made.add_row(
+            drawn(rows[step.name] if readable else None, step.status),
             step.name,
-            f"[{style}]{word}[/]",
-            step.because,
-            duration(step.expected_s),
+            Text(word, STATUS_STYLE[step.status]),
+            "" if cached else duration(step.expected_s),
+            "" if cached else Text(step.because),
         )
-    out.print(table)
+    show_table(out, made)
+    out.print()
+    if not planned.to_run:
+        say(out, "Nothing to run: nothing that the steps depend on changed.", "dim")
+        return
     expected = sum(step.expected_s or 0 for step in planned.to_run)
     unknown = sum(step.expected_s is None for step in planned.to_run)
-    told = f"{len(planned.to_run)} of {len(planned.steps)} steps to run"
-    if planned.to_run:
-        told += f", about {duration(expected)} one after the other" if expected else ""
-        told += f", {unknown} with no history yet" if unknown else ""
-    out.print(told, style="dim", highlight=False)
+    told = f"{len(planned.to_run)} of {counted(len(planned.steps), 'step')} to run"
+    told += f", about {duration(expected)} one after the other" if expected else ""
+    told += f", {unknown} with no history yet" if unknown else ""
+    say(out, told, "dim")
 
 
 def _show_finished(finished: Finished, out: Console) -> None:
-    from rich.table import Table
+    from rich.text import Text
 
     result = finished.result
     record = result.record
     for step in record.steps:
         if step.status == "failed":
-            out.print(f"[bold red]✘ {step.step}[/]", highlight=False)
-            out.print(f"  {step.reason}", markup=False, highlight=False)
-            if step.error is not None:
-                tail = step.error.traceback.rstrip().splitlines()[-12:]
-                out.print("\n".join(f"  │ {line}" for line in tail), markup=False, highlight=False, style="dim")
-    metrics = [scrap for scrap in record.scraps if isinstance(scrap.value, int | float)]
+            _show_failure(step, out)
+    metrics = [
+        scrap for scrap in record.scraps if isinstance(scrap.value, int | float) and not isinstance(scrap.value, bool)
+    ]
     if metrics:
-        table = Table(box=None, pad_edge=False, title="metrics", title_justify="left", title_style="bold")
-        for title in ("", "", ""):
-            table.add_column(title)
+        heading(out, "metrics")
+        made = table("", "", "")
         for scrap in metrics:
-            table.add_row(scrap.name, shown(scrap.value), f"[dim]{scrap.step}[/]")
-        out.print(table)
-    for model in finished.models:
-        again = "" if model.run == result.run else f" [dim](same content as run {model.run} made)[/]"
-        out.print(f"[bold]model[/] {model.model} version {model.version}{again}", highlight=False)
-    style = STATUS_STYLE[result.status]
-    out.print(
-        f"[{style}]{STATUS_SIGN[result.status]} run {result.run} {result.status}[/] {result.reason}", highlight=False
-    )
+            made.add_row(Text(scrap.name), shown(scrap.value), Text(scrap.step, "dim"))
+        show_table(out, made, indent=2)
+    if finished.models:
+        heading(out, "models")
+        made = table("", "", "")
+        for model in finished.models:
+            again = "" if model.run == result.run else f"the content that run {model.run} made"
+            made.add_row(Text(model.model), f"version {model.version}", Text(again, "dim"))
+        show_table(out, made, indent=2)
+    out.print()
     for name in result.reran:
-        out.print(
-            f"  {name} ran again: an earlier step changed what it reads, and the lock did not know", style="yellow"
-        )
-    failed = next((step.step for step in record.steps if step.status == "failed"), "")
-    more = " ".join(f"Look closer: mlops-nb show {result.run} {failed}".split())
-    out.print(f"{more} · mlops-nb runs · mlops-nb models", style="dim", highlight=False)
+        say(out, f"{name} ran again: an earlier step changed what it reads, and the lock did not know.", "yellow")
+    _show_verdict(finished, out)
+
+
+def _show_failure(step: StepRun, out: Console) -> None:
+    place = f", cell {step.error.cell_number}" if step.error is not None and step.error.cell_number else ""
+    heading(out, f"{STATUS_SIGN['failed']} {step.step}{place}: {step.reason}")
+    if step.error is not None:
+        tail = step.error.traceback.rstrip().splitlines()[-12:]
+        out.print("\n".join(f"  │ {line}" for line in tail), markup=False, highlight=False, style="dim", soft_wrap=True)
+
+
+def _show_verdict(finished: Finished, out: Console) -> None:
+    result = finished.result
+    steps = result.record.steps
+    cached = sum(step.status == "cached" for step in steps)
+    told = f"{STATUS_SIGN[result.status]} run {result.run} {result.status}"
+    told += f" in {duration(result.record.run.seconds)}"
+    told += f", {cached} of {counted(len(steps), 'step')} cached" if cached else ""
+    say(out, told + (f": {result.reason}" if result.reason else ""), STATUS_STYLE[result.status])
+    if result.status == "cancelled":
+        say(out, "The same command goes on where it stopped: what has finished is cached.", "dim")
+    failed = next((step.step for step in steps if step.status == "failed"), "")
+    say(out, f"Look closer: mlops-nb show last {failed}".rstrip() + " · mlops-nb runs · mlops-nb models", "dim")
 
 
 def _as_json(finished: Finished) -> dict[str, Any]:

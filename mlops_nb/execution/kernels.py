@@ -48,9 +48,10 @@ class Kernel:
         """End the kernel and every process it started, at once."""
         self.ended = self.ended or why
         # The kernel leads a process group of its own, so its children are in it.
-        for end in (lambda: os.killpg(self.pid, signal.SIGKILL), lambda: os.kill(self.pid, signal.SIGKILL)):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                end()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(self.pid, signal.SIGKILL)
 
 
 @contextlib.contextmanager

@@ -11,15 +11,15 @@ import contextlib
 import json
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from mlops_nb.execution.kernels import Watch, event_loop, kernel
+from mlops_nb.execution.kernels import Kernel, Watch, event_loop, kernel
 from mlops_nb.handover import EVIDENCE_MIME
 from mlops_nb.metadata import StepError
 from mlops_nb.notebook import write_notebook
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -50,18 +50,84 @@ class Outcome:
         return bool(self.evidence)
 
 
+@dataclass(frozen=True)
+class Ending:
+    """How the cells of a notebook ended, beside what the notebook itself says.
+
+    `crashed` is what broke the execution, `ended` why we ended it; both empty when the cells just ran.
+    """
+
+    crashed: str = ""
+    ended: str = ""
+
+
+class Session(Protocol):
+    """A kernel for the notebook of a step, and of the next one when a value cannot leave it."""
+
+    def run(
+        self,
+        place: Path,
+        parameters: Mapping[str, Any],
+        limits: Limits,
+        on_cell: Callable[[str, str], None],
+    ) -> Ending:
+        """Run the notebook at `place` in place, saving it as it goes.
+
+        Parameters
+        ----------
+        place
+            The notebook file.
+        parameters
+            Values that Papermill injects.
+        limits
+            Time and memory.
+        on_cell
+            Called with `started` or `done` and the cell's id.
+        """
+
+
+@dataclass(frozen=True)
+class KernelSession:
+    """A session in a kernel of its own, driven by Papermill."""
+
+    live: Kernel
+    kernel_name: str
+    watch: Watch
+
+    def run(
+        self,
+        place: Path,
+        parameters: Mapping[str, Any],
+        limits: Limits,
+        on_cell: Callable[[str, str], None],
+    ) -> Ending:
+        """Run a notebook in this kernel."""
+        # Papermill takes a second to import; a run whose steps are all cached never needs it.
+        from mlops_nb.execution.engine import execute
+
+        with self.watch.over(self.live, timeout_s=limits.timeout_s, memory_mb=limits.memory_mb):
+            crashed = execute(place, parameters, self.kernel_name, self.live, on_cell)
+        return Ending(crashed, self.live.ended)
+
+
+@contextlib.contextmanager
+def kernel_session(kernel_name: str, cwd: Path, watch: Watch) -> Iterator[Session]:
+    """Open a session in a new kernel; the kernel is gone when the block ends."""
+    with event_loop(), kernel(kernel_name, cwd, KERNEL_ENVIRONMENT) as live:
+        yield KernelSession(live, kernel_name, watch)
+
+
 def run_notebook(  # noqa: PLR0913 - what a run of a notebook consists of
     document: Mapping[str, Any],
     place: Path,
+    session: Session,
     *,
     parameters: Mapping[str, Any],
-    kernel_name: str,
-    cwd: Path,
     limits: Limits,
     watch: Watch,
     on_cell: Callable[[str, str], None],
 ) -> Outcome:
-    """Execute a step's notebook.
+    """Execute a step's notebook in a session.
 
     Parameters
     ----------
@@ -69,34 +135,22 @@ def run_notebook(  # noqa: PLR0913 - what a run of a notebook consists of
         The notebook that runs the step.
     place
         Where the executed notebook goes.
+    session
+        The kernel.
     parameters
         Values that Papermill injects.
-    kernel_name
-        The kernelspec.
-    cwd
-        The kernel's working directory.
     limits
         Time and memory of this try.
     watch
-        The run's watch, which also carries its cancellation.
+        The run's watch, which carries its cancellation.
     on_cell
         Called with `started` or `done` and the cell's id.
     """
     write_notebook(document, place)
     if watch.cancelled.is_set():
         return Outcome(ended=watch.why_cancelled, cancelled=True)
-    crashed = ""
-    with (
-        event_loop(),
-        kernel(kernel_name, cwd, KERNEL_ENVIRONMENT) as live,
-        watch.over(live, timeout_s=limits.timeout_s, memory_mb=limits.memory_mb),
-    ):
-        # Papermill takes a second to import; a run whose steps are all cached never needs it.
-        from mlops_nb.execution.engine import execute
-
-        crashed = execute(place, parameters, kernel_name, live, on_cell)
-        ended = live.ended
-    return _outcome(json.loads(place.read_text(encoding="utf-8")), ended, crashed, watch)
+    ending = session.run(place, parameters, limits, on_cell)
+    return _outcome(json.loads(place.read_text(encoding="utf-8")), ending.ended, ending.crashed, watch)
 
 
 def _outcome(executed: Mapping[str, Any], ended: str, crashed: str, watch: Watch) -> Outcome:

@@ -22,17 +22,20 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_nb.execution.events import RunEvent, silent
 from mlops_nb.execution.kernels import Watch
-from mlops_nb.execution.step_record import Progress, Surroundings
+from mlops_nb.execution.notebook_run import kernel_session
+from mlops_nb.execution.step_record import OpenSession, Progress, Surroundings
 from mlops_nb.execution.step_run import StepFailed, reuse_cached, run_step
+from mlops_nb.handover import State
 from mlops_nb.metadata import Origin, Parameter, PipelineVersion, RunStart
 from mlops_nb.metadata import PlannedStep as RecordedStep
-from mlops_nb.pipeline import DataflowLock, StepExecutor, build, build_dag, components, key_of
+from mlops_nb.pipeline import DataflowLock, components, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from mlops_nb.artifacts import ArtifactStore
+    from mlops_nb.handover import Delta
     from mlops_nb.metadata import GitState, MetadataStore, RunRecord
     from mlops_nb.pipeline import KeyContext, Plan, Precedent
 
@@ -51,6 +54,7 @@ class RunRequest:
     workers: int | None = None
     fresh: bool = False
     why: str = ""
+    open_session: OpenSession = kernel_session
 
 
 @dataclass(frozen=True)
@@ -92,13 +96,26 @@ def run_plan(  # noqa: PLR0913 - the stores are the caller's
     started = time.monotonic()
     listen(RunEvent("run-started", run, text=plan.graph.notebook.name))
     around = Surroundings(
-        run, folder, plan, request.context, request.injected, store, log, precedent, watch, listen, request.fresh
+        run,
+        folder,
+        plan,
+        request.context,
+        request.injected,
+        store,
+        log,
+        precedent,
+        watch,
+        listen,
+        request.fresh,
+        request.open_session,
     )
     progress = around.progress
     reran: tuple[str, ...] = ()
     try:
         reuse_cached(around)
-        _build(around, request.workers or os.cpu_count() or 1)
+        if plan.to_run:
+            # Where everything is cached Ploomber would skip every task, after a second of imports.
+            _build(around, request.workers or os.cpu_count() or 1)
         reran = _check(around)
     except KeyboardInterrupt:
         # The executor has ended the kernels and waited for them.
@@ -138,6 +155,8 @@ def _start(run: str, plan: Plan, request: RunRequest) -> RunStart:
 
 def _build(around: Surroundings, workers: int) -> None:
     """Let Ploomber run what is not cached; a failed step is in the record, not an exception here."""
+    from mlops_nb.pipeline import StepExecutor, build, build_dag
+
     plan, progress = around.plan, around.progress
     executor = StepExecutor(
         workers,
@@ -205,10 +224,14 @@ def _check(around: Surroundings) -> tuple[str, ...]:
     """Run again what ran on other inputs than the notebook's order gives it."""
     progress = around.progress
     reran: list[str] = []
+    state = State()
+    previous: Delta | None = None
     for planned in around.plan.steps:
+        # `progress.before`, carried along: asking it anew for each of many steps would take the square of their number.
+        state = state if previous is None else state.after(previous)
+        previous = progress.deltas.get(planned.name)
         if progress.status.get(planned.name) not in {"succeeded", "cached"}:
             continue
-        state = progress.before(around.plan, planned.name)
         used = progress.parts[planned.name]
         # Files are compared where they are read: a later step may rightly have written them since.
         true = {
@@ -225,6 +248,7 @@ def _check(around: Surroundings) -> tuple[str, ...]:
             run_step(planned.name, around, again=why)
         except StepFailed:
             progress.deltas.pop(planned.name, None)
+        state, previous = progress.before(around.plan, planned.name), progress.deltas.get(planned.name)
     return tuple(reran)
 
 

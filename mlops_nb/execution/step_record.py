@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops_nb.execution.kernels import Watch
+from mlops_nb.execution.notebook_run import Outcome, Session, kernel_session
 from mlops_nb.handover import STREAMS, Delta, State
 from mlops_nb.metadata import Artifact, Scrap, StepEnd
 from mlops_nb.pipeline import StepEvidence, components, file_hashes, key_of, reads_of, relative
@@ -14,15 +19,15 @@ from mlops_nb.scraps import read_scraps
 from mlops_nb.snapshot import file_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
+    from collections.abc import Mapping
 
     from mlops_nb.artifacts import ArtifactStore
     from mlops_nb.execution.events import RunEvent
-    from mlops_nb.execution.kernels import Watch
-    from mlops_nb.execution.notebook_run import Outcome
     from mlops_nb.metadata import MetadataStore
     from mlops_nb.pipeline import KeyContext, Plan, PlannedStep, Precedent
+
+
+OpenSession = Callable[[str, Path, Watch], AbstractContextManager[Session]]
 
 
 @dataclass
@@ -70,6 +75,7 @@ class Surroundings:
     watch: Watch
     listen: Callable[[RunEvent], None]
     fresh: bool = False
+    open_session: OpenSession = kernel_session
     progress: Progress = field(default_factory=Progress)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from mlops_nb.errors import MlopsNbError
 from mlops_nb.execution.events import RunEvent
-from mlops_nb.execution.notebook_run import Limits, Outcome, run_notebook
+from mlops_nb.execution.notebook_run import Limits, Outcome, Session, run_notebook
 from mlops_nb.execution.step_record import Surroundings, succeeded
 from mlops_nb.metadata import StepEnd, StepStart
 from mlops_nb.pipeline import components, differences, evidence_from, key_of, needed, step_document
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from mlops_nb.handover import State
     from mlops_nb.metadata import StepRun
     from mlops_nb.pipeline import PlannedStep
+    from mlops_nb.steps import Step
 
 
 class StepFailed(MlopsNbError):  # noqa: N818 - the name of the fact
@@ -46,8 +48,13 @@ def run_step(name: str, around: Surroundings, *, again: str = "") -> None:
         When it did not succeed.
     """
     planned = around.plan.step(name)
-    if around.progress.status.get(name) == "cached" and not again:
-        # Ploomber builds whatever lies downstream of a task that ran; the check at the end of the run has the say.
+    ended = around.progress.status.get(name)
+    if ended is not None and not again:
+        # It ran in another step's kernel, or was cached: Ploomber builds whatever lies downstream of a task that ran,
+        # and the check at the end of the run has the say.
+        if ended not in {"cached", "succeeded"}:
+            message = f"Step `{name}` {ended}."
+            raise StepFailed(message)
         return
     state = around.progress.before(around.plan, name)
     parts = components(planned.step, state, around.context, planned.proven)
@@ -59,7 +66,68 @@ def run_step(name: str, around: Surroundings, *, again: str = "") -> None:
         return
     because = again or (planned.because if planned.status == "run" else _reason(planned, parts, around))
     around.log.start_step(around.run, name, StepStart(key=key, key_components=parts, reason=because))
-    _execute(planned, state, around)
+    with _Kernel(around) as kernel:
+        _execute(planned, state, around, kernel)
+        _go_on_in(kernel, planned, around)
+
+
+class _Kernel:
+    """The kernel that a step, and perhaps the next ones, run in; a further try gets a new one."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self._open = ExitStack()
+        self.session: Session
+
+    def __enter__(self) -> Self:
+        self.renew()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def renew(self) -> None:
+        """End the kernel, if there is one, and start another."""
+        self._open.close()
+        around = self._around
+        opened = around.open_session(around.plan.graph.notebook.kernel_name, around.context.folder, around.watch)
+        self.session = self._open.enter_context(opened)
+
+
+def _go_on_in(kernel: _Kernel, planned: PlannedStep, around: Surroundings) -> None:
+    """Run the next steps in the same kernel, up to the last one that uses what cannot leave it."""
+    stays = {
+        name: item.problem
+        for item in around.progress.deltas[planned.name].changed
+        if item.problem
+        for name in item.names
+    }
+    following = list(around.plan.steps[around.plan.steps.index(planned) + 1 :])
+    while following and not _uses(following[-1].step, following[:-1], set(stays)):
+        following.pop()
+    if not following:
+        return
+    names = ", ".join(f"`{name}`" for name in sorted(stays))
+    steps = ", ".join(f"`{step.name}`" for step in (planned, *following))
+    text = f"[MN305] {names} cannot leave its process; {steps} share one kernel"
+    around.listen(RunEvent("notice", around.run, planned.name, text=text))
+    for step in following:
+        state = around.progress.before(around.plan, step.name)
+        if around.progress.status.get(step.name) == "cached":
+            around.log.reopen_step(around.run, step.name, text)
+        parts = components(step.step, state, around.context, step.proven)
+        why = f"it shares the kernel of `{planned.name}`"
+        around.log.start_step(around.run, step.name, StepStart(key=key_of(parts), key_components=parts, reason=why))
+        try:
+            _execute(step, state, around, kernel, live=True)
+        except StepFailed:
+            return
+
+
+def _uses(step: Step, between: list[PlannedStep], stays: set[str]) -> bool:
+    """Say whether a step may use one of these names as they were before the steps between."""
+    bound = {name for earlier in between for name in earlier.step.flow.surely}
+    return bool((stays - bound) & step.reads) or (step.flow.barrier != () and bool(stays - bound))
 
 
 def reuse_cached(around: Surroundings) -> None:
@@ -94,7 +162,7 @@ def _reason(planned: PlannedStep, parts: Mapping[str, Any], around: Surroundings
     return " and ".join(differences(last.key_components, parts)) or planned.because
 
 
-def _execute(planned: PlannedStep, state: State, around: Surroundings) -> None:
+def _execute(planned: PlannedStep, state: State, around: Surroundings, kernel: _Kernel, *, live: bool = False) -> None:
     step, name = planned.step, planned.name
     started = time.monotonic()
     place = around.folder / "steps" / f"{name}.ipynb"
@@ -105,9 +173,9 @@ def _execute(planned: PlannedStep, state: State, around: Surroundings) -> None:
         if cell_id in own:
             around.listen(RunEvent(f"cell-{what}", around.run, name, cell=own[cell_id], cells=len(own)))
 
-    outcome = _blocked(planned, state)
+    outcome = None if live else _blocked(planned, state)
     if outcome is None:
-        outcome = _tries(planned, state, place, around, on_cell)
+        outcome = _tries(planned, state, place, around, kernel, on_cell, live=live)
     try:
         end = succeeded(planned, state, outcome, place, around) if outcome.succeeded else _unsuccessful(outcome, place)
     except MlopsNbError as error:
@@ -145,32 +213,40 @@ def _blocked(planned: PlannedStep, state: State) -> Outcome | None:
     return None
 
 
-def _tries(
-    planned: PlannedStep, state: State, place: Path, around: Surroundings, on_cell: Callable[[str, str], None]
+def _tries(  # noqa: PLR0913, PLR0917 - what a try consists of
+    planned: PlannedStep,
+    state: State,
+    place: Path,
+    around: Surroundings,
+    kernel: _Kernel,
+    on_cell: Callable[[str, str], None],
+    *,
+    live: bool,
 ) -> Outcome:
-    """Run the step's notebook, again after a pause when it failed and its settings allow."""
+    """Run the step's notebook, again after a pause when it failed and its settings allow; each try has a new kernel."""
     step, settings = planned.step, planned.step.settings
     digest = around.store.put(state.to_json().encode())[0]
-    # A proven step gets what it needs; any other the whole namespace, which is always right.
+    # A proven step gets what it needs; any other the whole namespace, which is always right. What follows in the same
+    # kernel may need anything.
     names = None
-    if planned.proven is not None and not step.flow.barrier:
+    if planned.proven is not None and not planned.proven.stays and not step.flow.barrier:
         names = {name for item in needed(step, state).covariables for name in item.names}
-    document = step_document(around.plan.graph.notebook, step, store_url=around.store.url, state=digest, names=names)
-    wait_s = settings.retry_wait_s
-    attempt = 0
-    while True:
-        outcome = run_notebook(
-            document,
-            place,
-            parameters=around.injected if step.has_parameters else {},
-            kernel_name=around.plan.graph.notebook.kernel_name,
-            cwd=around.context.folder,
-            limits=Limits(settings.timeout_s, settings.memory_mb),
-            watch=around.watch,
-            on_cell=on_cell,
+    document = step_document(
+        around.plan.graph.notebook, step, store_url=around.store.url, state=digest, names=names, live=live
+    )
+    given = around.injected if step.has_parameters else {}
+    limits = Limits(settings.timeout_s, settings.memory_mb)
+
+    def run() -> Outcome:
+        return run_notebook(
+            document, place, kernel.session, parameters=given, limits=limits, watch=around.watch, on_cell=on_cell
         )
-        if outcome.succeeded or outcome.cancelled or attempt == settings.retries:
-            return outcome
+
+    outcome = run()
+    wait_s = settings.retry_wait_s
+    for attempt in range(settings.retries if not live else 0):
+        if outcome.succeeded or outcome.cancelled:
+            break
         why = outcome.ended or (outcome.error.ename if outcome.error else "")
         text = f"try {attempt + 1} of {settings.retries + 1} failed ({why}); the next in {wait_s:g} s"
         around.listen(RunEvent("notice", around.run, step.name, text=text))
@@ -178,4 +254,6 @@ def _tries(
         place.replace(place.with_name(f"{place.stem}.try{attempt + 1}.ipynb"))
         around.watch.cancelled.wait(wait_s)
         wait_s *= 2
-        attempt += 1
+        kernel.renew()
+        outcome = run()
+    return outcome

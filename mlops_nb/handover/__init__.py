@@ -2,7 +2,7 @@
 
 from mlops_nb.handover.ambient import STREAMS
 from mlops_nb.handover.covariables import Process, described, freeze, thaw, variables
-from mlops_nb.handover.kernel import EVIDENCE_MIME, begin, end, prepare
+from mlops_nb.handover.kernel import EVIDENCE_MIME, begin, end, go_on, prepare
 from mlops_nb.handover.pickling import CannotLeaveProcess, Identities
 from mlops_nb.handover.state import Covariable, Delta, State
 
@@ -19,6 +19,7 @@ __all__ = [
     "described",
     "end",
     "freeze",
+    "go_on",
     "prepare",
     "thaw",
     "variables",

@@ -136,6 +136,29 @@ def begin(store_url: str, state_digest: str, parts: Iterable[str] | None = None)
     session.files.listen()
 
 
+def go_on(store_url: str, state_digest: str, parts: Iterable[str] | None = None) -> None:
+    """Begin another step in the kernel of the one before: its namespace is the state, and more than can be stored.
+
+    What the state has and the kernel lacks is thawed: steps between may have run elsewhere.
+    """
+    del store_url, parts
+    shell = _shell()
+    session: _Session = getattr(shell, _KEPT)
+    namespace = shell.user_ns
+    state = State.from_json(session.process.store.get(state_digest))
+    session.known = session.state = state
+    session.absent = {name: item.problem for item in state.covariables if item.problem for name in item.names}
+    held = variables(namespace, shell.user_ns_hidden)
+    missing = [name for name in state.by_name() if name not in held and name not in session.absent]
+    if missing:
+        values, _ = thaw(state.only(missing), session.process)
+        namespace.update({name: values[name] for name in missing if name in values})
+    session.streams = _stream_prints(read_ambient(session.baseline), namespace)
+    session.files.read.clear()
+    session.files.written.clear()
+    session.files.listening = True
+
+
 def end(step: str, imports: Iterable[str] = ()) -> None:
     """Freeze what a step changed and publish the evidence as an output of this cell.
 

@@ -47,7 +47,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mlops_nb.notebook import Cell, Notebook
-    from mlops_nb.steps.graph import Step, StepGraph
+    from mlops_nb.steps.graph import StepGraph
+    from mlops_nb.steps.step import Step
 
 STATE_MODULE = "step_state"
 OUTPUT = "output"

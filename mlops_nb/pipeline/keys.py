@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from mlops_nb.pipeline.lock import StepEvidence
-    from mlops_nb.steps.graph import Step
+    from mlops_nb.steps.step import Step
 
 SCHEME = 1
 

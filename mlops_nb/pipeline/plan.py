@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from mlops_nb.metadata import MetadataStore, StepRun
     from mlops_nb.pipeline.keys import KeyContext
     from mlops_nb.pipeline.lock import DataflowLock, StepEvidence
-    from mlops_nb.steps.graph import Step, StepGraph
+    from mlops_nb.steps.graph import StepGraph
+    from mlops_nb.steps.step import Step
 
 EVERYTHING = "*"
 
@@ -138,6 +139,7 @@ def make_plan(  # noqa: PLR0913 - what a plan depends on
     *,
     fresh: bool = False,
     only: frozenset[str] | None = None,
+    forced: frozenset[str] = frozenset(),
 ) -> Plan:
     """Plan a run.
 
@@ -155,6 +157,8 @@ def make_plan(  # noqa: PLR0913 - what a plan depends on
         Run every step, whatever is known.
     only
         Leave every other step out (they and what they need must be named here).
+    forced
+        Steps that must run because a later one takes from their kernel what cannot leave it.
     """
     state = State()
     unknown: dict[str, str] = {}
@@ -174,6 +178,8 @@ def make_plan(  # noqa: PLR0913 - what a plan depends on
             parts = components(step, state, context, proven)
             key = key_of(parts)
             because = "it is run anew, as asked" if fresh else files.stale(step.name)
+            if step.name in forced:
+                because = "a later step takes from its kernel what cannot leave it"
             hit = None if because else precedent.hit(step, key)
         if hit is not None:
             try:
@@ -203,7 +209,24 @@ def make_plan(  # noqa: PLR0913 - what a plan depends on
                 expected_s=0.0 if hit is not None else precedent.seconds.get(step.name),
             )
         )
+    also = _kernels_needed(planned, precedent) - forced
+    if also:
+        return make_plan(graph, context, lock, precedent, fresh=fresh, only=only, forced=forced | also)
     return Plan(graph, tuple(planned))
+
+
+def _kernels_needed(planned: list[PlannedStep], precedent: Precedent) -> frozenset[str]:
+    """Return the cached steps whose kernel a step that is to run needs."""
+    found = set()
+    for position, earlier in enumerate(planned):
+        if earlier.hit is None:
+            continue
+        stays = {name for item in precedent.delta(earlier.hit).changed if item.problem for name in item.names}
+        for step in planned[position + 1 :] if stays else ():
+            if step.hit is None and (stays & step.step.reads or step.step.flow.barrier):
+                found.add(earlier.name)
+            stays -= step.step.flow.surely
+    return frozenset(found)
 
 
 def _blocked(step: Step, state: State, unknown: Mapping[str, str]) -> dict[str, str]:

@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mlops_nb.notebook import Notebook
-    from mlops_nb.steps.graph import Step
+    from mlops_nb.steps.step import Step
 
 ADDED = "mlops-nb"
 _HIDDEN = {"jupyter": {"source_hidden": True}}
 
 
-def step_document(
-    notebook: Notebook, step: Step, *, store_url: str, state: str, names: Iterable[str] | None
+def step_document(  # noqa: PLR0913 - what a step notebook is made of
+    notebook: Notebook, step: Step, *, store_url: str, state: str, names: Iterable[str] | None, live: bool = False
 ) -> dict[str, Any]:
     """Return the notebook document that runs one step.
 
@@ -46,16 +46,18 @@ def step_document(
         Digest of the state before the step, empty for none.
     names
         What to thaw of it; everything when `None`.
+    live
+        The kernel is that of the step before: what is there stays, and only what is missing is thawed.
     """
     cells: list[dict[str, Any]] = []
-    if step.replay:
+    if step.replay and not live:
         cells.append(_added("prepare", _call("handover", "prepare")))
         cells += [
             _own(notebook, cell.index, f"replay-{cell.id}"[:64], (*cell.tags, "mlops-nb-replay"))
             for cell in step.replay
         ]
     wanted = None if names is None else sorted(names)
-    cells.append(_added("begin", _call("handover", "begin", store_url, state, wanted)))
+    cells.append(_added("begin", _call("handover", "go_on" if live else "begin", store_url, state, wanted)))
     for cell in step.cells:
         tags = cell.tags
         if read_tags(cell)[0].role is Role.PARAMETERS and "parameters" not in tags:

@@ -144,10 +144,19 @@ def _then(first: Flow, second: Flow) -> Flow:
     }
     for name in ("calls", "holds", "bodies", "aliases"):
         own[name] = _replaced(getattr(first, name), getattr(second, name), second)
+    for name in _registries(first, second):
+        put_in = (second.defines.keys() | second.uses.keys()) - {name}
+        own["holds"][name] = own["holds"].get(name, frozenset()) | put_in
     for entry in fields(Flow):
         if entry.name not in own:
             own[entry.name] = _joined(getattr(first, entry.name), getattr(second, entry.name))
     return Flow(**own)
+
+
+def _registries(first: Flow, second: Flow) -> set[str]:
+    """Return the names that functions of `first`, which `second` uses, may put something into (`@register def f()`)."""
+    used = {*second.uses, *reach(second.uses, first.calls, first.holds)}
+    return {name for function in used & first.bodies.keys() for name in first.bodies[function].may_change}
 
 
 def _uses(first: Flow, second: Flow) -> tuple[dict[str, Place], frozenset[str]]:

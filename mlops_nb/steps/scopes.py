@@ -114,10 +114,8 @@ def bindings(nodes: Iterable[ast.AST]) -> Bindings:
             waiting += [(outer, in_comprehension) for outer in evaluated_outside(node)]
         elif isinstance(node, _COMPREHENSIONS):
             waiting += [(child, True) for child in children(node)]
-        elif isinstance(node, ast.Global):
-            global_names.update(node.names)
-        elif isinstance(node, ast.Nonlocal):
-            elsewhere.update(node.names)
+        elif isinstance(node, (ast.Global, ast.Nonlocal)):
+            (global_names if isinstance(node, ast.Global) else elsewhere).update(node.names)
         else:
             names.update(_named(node))
             waiting += [(child, in_comprehension) for child in children(node)]

@@ -9,7 +9,7 @@ import pytest
 
 from mlops_nb.lifecycle import Finished, NotebookHasErrors, plan, read, run, stores
 from mlops_nb.steps import ParameterError
-from tests.notebook_factory import edit, statuses, write
+from tests.notebook_factory import Cell, edit, statuses, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -165,7 +165,7 @@ def test_diagnostics_refuse_a_notebook_before_any_kernel_starts(tmp_path: Path) 
 
 @pytest.mark.row(2)
 def test_a_step_past_its_time_or_memory_fails_with_that_reason_and_leaves_its_siblings_alone(tmp_path: Path) -> None:
-    cells = [
+    cells: list[Cell] = [
         ("step:slow", "import time\ntime.sleep(60)", {"timeout_s": 0.5}),
         ("step:big", "block = bytearray(1_500_000_000)\nblock[::4096] = b'x' * len(block[::4096])", {"memory_mb": 600}),
         ("step:fine", "fine = 1"),
@@ -192,17 +192,27 @@ def test_a_cell_that_ends_the_kernel_fails_its_step(tmp_path: Path) -> None:
     assert statuses(record) == {"a": "failed", "b": "failed", "c": "succeeded"}
 
 
-def test_what_cannot_leave_its_process_is_refused_where_it_is_used(tmp_path: Path) -> None:
+def test_steps_share_a_kernel_for_what_cannot_leave_it(tmp_path: Path) -> None:
     cells = [
-        ("step:make", "numbers = (value for value in range(3))\nkept = 1"),
-        ("step:other", "other = kept + 1"),
+        ("step:make", "numbers = (value for value in range(4))\nfirst = next(numbers)"),
+        ("step:other", "other = first + 1"),
         ("step:use", "total = sum(numbers)"),
+        ("step:after", "after = total + other"),
+        ("pipeline-metrics", "print(after)"),
     ]
-    record = run(write(tmp_path / "generator.ipynb", cells)).result.record
-    assert statuses(record) == {"make": "succeeded", "other": "succeeded", "use": "failed"}
-    reason = next(step.reason for step in record.steps if step.step == "use")
-    assert "MN306" in reason
-    assert "`numbers` (generator)" in reason
+    notebook = write(tmp_path / "generator.ipynb", cells)
+    told: list[str] = []
+    first = run(notebook, listen=lambda event: told.append(event.text))
+    assert scraps(first) == {"after": 7}
+    assert any("MN305" in text and "`make`, `other`, `use` share one kernel" in text for text in told)
+    assert set(statuses(run(notebook).result.record).values()) == {"cached"}
+
+    edit(notebook, 3, "total = 10 * sum(numbers)")
+    again = run(notebook)
+    assert scraps(again) == {"after": 61}
+    assert statuses(again.result.record)["make"] == "succeeded"
+    reasons = {step.step: step.reason for step in again.result.record.steps}
+    assert "cannot leave" in reasons["make"]
 
 
 def test_independent_steps_run_at_the_same_time_once_the_lock_proves_it(tmp_path: Path) -> None:
