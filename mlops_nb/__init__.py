@@ -23,35 +23,38 @@ The names below are what a script or a cell imports; each is loaded when it is f
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+# Importing `typing` for it would take longer than all of this file.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mlops_nb.artifacts import load_model
     from mlops_nb.errors import MlopsNbError
-    from mlops_nb.lifecycle import check, plan_run, read, run
+    from mlops_nb.lifecycle import check, read, run
+    from mlops_nb.lifecycle import plan_run as plan
     from mlops_nb.project import find_project
     from mlops_nb.registry import Registry
 
     __version__: str
 
-__all__ = ["MlopsNbError", "Registry", "__version__", "check", "find_project", "load_model", "plan_run", "read", "run"]
+__all__ = ["MlopsNbError", "Registry", "__version__", "check", "find_project", "load_model", "plan", "read", "run"]
 
-_ROOMS = {
-    "MlopsNbError": "errors",
-    "Registry": "registry",
-    "check": "lifecycle",
-    "find_project": "project",
-    "load_model": "artifacts",
-    "plan_run": "lifecycle",
-    "read": "lifecycle",
-    "run": "lifecycle",
+_PLACES = {
+    "MlopsNbError": ("errors", "MlopsNbError"),
+    "Registry": ("registry", "Registry"),
+    "check": ("lifecycle", "check"),
+    "find_project": ("project", "find_project"),
+    "load_model": ("artifacts", "load_model"),
+    "plan": ("lifecycle", "plan_run"),
+    "read": ("lifecycle", "read"),
+    "run": ("lifecycle", "run"),
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     # A command's start-up and a step's kernel import this file and pay for nothing they do not use.
-    if name in _ROOMS:
-        return getattr(import_module(f"mlops_nb.{_ROOMS[name]}"), name)
+    if name in _PLACES:
+        room, there = _PLACES[name]
+        return getattr(import_module(f"mlops_nb.{room}"), there)
     if name == "__version__":
         from importlib.metadata import version
 
@@ -61,4 +64,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

@@ -4,19 +4,20 @@ read      notebook + the pipeline's settings → steps          (notebook, steps
 plan      steps + parameters + what earlier runs left → plan  (pipeline, metadata)
 run       plan → run, recorded; the lock mended               (execution, pipeline)
 register  the run's declared models → versions                (registry)
+verify    notebook and pipeline, both run → verification      (execution)
 """
 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.errors import UsageError
 from mlops_nb.metadata import Candidate, Origin, Parameter
-from mlops_nb.notebook import Diagnostic, Severity, read_notebook, write_notebook
-from mlops_nb.pipeline import KeyContext, Precedent, make_plan, read_lock, write_lock
+from mlops_nb.notebook import Diagnostic, Severity, has_errors, read_notebook, write_notebook
+from mlops_nb.pipeline import DataflowLock, KeyContext, Precedent, make_plan, read_lock, write_lock
 from mlops_nb.pipeline.compiled import Compiled, compile_graph
 from mlops_nb.pipeline.lock import FILE as LOCK_FILE
 from mlops_nb.pipeline.module_plan import changes_since_export, export_steps, with_edits
@@ -31,8 +32,9 @@ if TYPE_CHECKING:
 
     from mlops_nb.artifacts import ArtifactStore
     from mlops_nb.execution import OpenSession, RunEvent, RunResult, Watch
+    from mlops_nb.execution.verification import Verification
     from mlops_nb.metadata import MetadataStore, ModelVersion
-    from mlops_nb.pipeline import DataflowLock, Plan
+    from mlops_nb.pipeline import Plan
     from mlops_nb.pipeline.modules import Change, ModuleExport
 
 
@@ -139,7 +141,7 @@ def plan(
 
 
 def run(  # noqa: PLR0913 - what a person may say of a run
-    notebook: Path | str,
+    notebook: Path | str | Pipeline,
     layers: Sequence[tuple[str, Mapping[str, Any]]] = (),
     *,
     origin: Origin | None = None,
@@ -156,7 +158,7 @@ def run(  # noqa: PLR0913 - what a person may say of a run
     Parameters
     ----------
     notebook
-        Path of the notebook.
+        Path of the notebook, or the pipeline that was read from it.
     layers
         Parameter values as (source, mapping) pairs, the later winning.
     origin
@@ -183,7 +185,7 @@ def run(  # noqa: PLR0913 - what a person may say of a run
     """
     from mlops_nb.execution import RunRequest, kernel_session, run_plan, silent
 
-    pipeline = read(notebook)
+    pipeline = notebook if isinstance(notebook, Pipeline) else read(notebook)
     with stores(pipeline) as opened:
         planned, context = plan(pipeline, opened, layers, fresh=fresh)
         if on_plan is not None:
@@ -191,7 +193,7 @@ def run(  # noqa: PLR0913 - what a person may say of a run
         values = pipeline.parameters(layers)
         request = RunRequest(
             context=context,
-            injected={value.name: value.value for value in values if value.known and value.source != "default"},
+            injected=_injected(values),
             runs_folder=pipeline.project.runs,
             parameters=_recorded(values, planned),
             origin=origin or Origin("api"),
@@ -215,6 +217,68 @@ def run(  # noqa: PLR0913 - what a person may say of a run
         lock_changed = write_lock(pipeline.folder / LOCK_FILE, result.lock)
         models = _register(result, opened) if result.status == "succeeded" else ()
     return Finished(result, models, lock_changed)
+
+
+def verify(  # noqa: PLR0913 - what a person may say of a verification
+    notebook: Path | str,
+    layers: Sequence[tuple[str, Mapping[str, Any]]] = (),
+    *,
+    tolerance: float = 0.0,
+    listen: Callable[[str], None] | None = None,
+    watch: Watch | None = None,
+    open_session: OpenSession | None = None,
+) -> Verification:
+    """Run a notebook whole and as a pipeline, in copies of its project, and say whether they compute the same.
+
+    Parameters
+    ----------
+    notebook
+        Path of the notebook.
+    layers
+        Parameter values as (source, mapping) pairs, the later winning.
+    tolerance
+        By how much floating-point numbers may differ, relative to the largest of their variable.
+    listen
+        Told which run begins: `whole`, `again`, `chain`, `parallel`, and `locate` where variables differ.
+    watch
+        Ends the verification from another thread.
+    open_session
+        Opens the kernels; a fresh Jupyter kernel a step when `None`.
+    """
+    from mlops_nb.execution import Watch, kernel_session
+    from mlops_nb.execution.verify import cores, refused, verify_subject
+    from mlops_nb.execution.verify_runs import Subject
+
+    pipeline = read(notebook)
+    if has_errors(pipeline.graph.diagnostics):
+        return refused(pipeline.graph)
+    watch = watch or Watch()
+
+    def run_copy(
+        notebook: Path, home: Path, lock: DataflowLock | None, open_session: OpenSession
+    ) -> tuple[RunResult, ArtifactStore]:
+        copied = read(notebook)
+        copied = replace(copied, project=copied.project.apart(home))
+        write_lock(copied.folder / LOCK_FILE, lock or DataflowLock())
+        finished = run(copied, layers, workers=cores(), watch=watch, open_session=open_session)
+        return finished.result, copied.project.artifact_store()
+
+    return verify_subject(
+        Subject(
+            pipeline.graph,
+            pipeline.project.root,
+            _injected(pipeline.parameters(layers)),
+            run_copy,
+            open_session or kernel_session,
+            watch,
+            tolerance,
+            listen or (lambda _: None),
+        )
+    )
+
+
+def _injected(values: Sequence[ParameterValue]) -> dict[str, Any]:
+    return {value.name: value.value for value in values if value.known and value.source != "default"}
 
 
 def _refuse_errors(pipeline: Pipeline) -> None:

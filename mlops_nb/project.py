@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tomllib
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import ArtifactStore
@@ -63,6 +63,18 @@ class Project:
     def runs(self) -> Path:
         """The folder of executed notebooks, one folder a run."""
         return self.home / "runs"
+
+    def apart(self, home: Path) -> Project:
+        """Return this project with its stores below `home` and its pipelines inside the root, wherever they were."""
+        inside = (self.root / self.settings.pipelines).resolve().is_relative_to(self.root.resolve())
+        settings = replace(
+            self.settings,
+            metadata=f"sqlite:///{home / 'metadata.db'}",
+            artifacts=str(home / "artifacts"),
+            pipelines=self.settings.pipelines if inside else Settings.pipelines,
+        )
+        home.mkdir(parents=True, exist_ok=True)
+        return replace(self, settings=settings)
 
     def pipeline(self, name: str) -> Path:
         """Return the folder of a pipeline's compiled form, settings and lock."""

@@ -1,7 +1,7 @@
 """Values as bytes: fingerprints, what crosses step boundaries, open formats, the content-addressed store."""
 
 from mlops_nb.artifacts.blob import CorruptArtifact, pack, unpack
-from mlops_nb.artifacts.fingerprint import IMMUTABLE, CannotFingerprint, Trace, fingerprint
+from mlops_nb.artifacts.fingerprint import IMMUTABLE, CannotFingerprint, Trace, behind, fingerprint
 from mlops_nb.artifacts.fingerprint_code import code_globals, stateless
 from mlops_nb.artifacts.formats import JSON, PARQUET, PNG, SKOPS, SVG, CannotStore, type_name
 from mlops_nb.artifacts.formats_figure import Picture, dump_figure
@@ -32,6 +32,7 @@ __all__ = [
     "Table",
     "Trace",
     "UntrustedModel",
+    "behind",
     "code_globals",
     "decode_json",
     "describe_table",

@@ -19,6 +19,7 @@ forgery), the structure through BLAKE2b.
 from __future__ import annotations
 
 import copyreg
+import gc
 import hashlib
 import io
 import pickle
@@ -300,9 +301,15 @@ def _byte_array(walker: Walker, value: bytearray) -> None:
         walker.buffer("bytearray", value)
 
 
-def _mapping_proxy(walker: Walker, value: types.MappingProxyType[Any, Any]) -> None:
-    walker.tag("mappingproxy")
-    walker.walk(dict(value))
+def _view(walker: Walker, value: Any) -> None:
+    # A view or a proxy shows a dictionary and follows its changes: it is that very dictionary.
+    walker.tag(type(value).__name__)
+    walker.walk(behind(value))
+
+
+def behind(view: Any) -> Any:
+    """Return the dictionary behind a `keys()`, `values()` or `items()` view or a read-only proxy."""
+    return gc.get_referents(view)[0]
 
 
 _CONTAINERS: dict[type, Callable[[Walker, Any], None]] = {
@@ -312,7 +319,8 @@ _CONTAINERS: dict[type, Callable[[Walker, Any], None]] = {
     set: _unordered,
     frozenset: _unordered,
     bytearray: _byte_array,
-    types.MappingProxyType: _mapping_proxy,
+    types.MappingProxyType: _view,
+    **dict.fromkeys(map(type, ({}.keys(), {}.values(), {}.items())), _view),
 }
 
 

@@ -63,7 +63,7 @@ def load_json(data: bytes) -> Any:
     return decode_json(json.loads(data))
 
 
-def _encoded(value: Any, place: str) -> Any:  # noqa: PLR0911 - one a type
+def _encoded(value: Any, place: str) -> Any:
     match value:
         case None | bool():
             return value

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlops_nb.cli.console import AsJson, console, print_json
+from mlops_nb.cli.console import AsJson, console, counted, print_json, say
 from mlops_nb.cli.notebooks import NotebookPath
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def export(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write the steps as importable modules, which need no mlops_nb; `--check` and `--take-back` keep both in step."""
+    """Write the steps as importable modules, which need no mlops_nb; `--check` and `--take-back` keep both alike."""
     from mlops_nb.errors import UsageError
     from mlops_nb.lifecycle import read
 
@@ -61,12 +61,11 @@ def _export(pipeline: Pipeline, *, as_json: bool) -> None:
         return
     out = console()
     for problem in made.problems:
-        told = "cannot be called" if problem.refused else "runs as a script"
-        out.print(f"[yellow]step {problem.step} {told}[/]", highlight=False)
-        out.print(f"  {problem.message}", markup=False, highlight=False)
+        say(out, f"{problem.step}: {'cannot be called' if problem.refused else 'runs as a script'}", "yellow")
+        say(out, f"  {problem.message}")
     counts = f"{len(written)} written, {len(made.files) - len(written)} unchanged, {len(removed)} removed"
-    out.print(f"{_near(folder)}: {counts}", highlight=False)
-    out.print(f"Next: mlops-nb export {pipeline.graph.notebook.path} --check", style="dim", highlight=False)
+    say(out, f"{_near(folder)}: {counts}")
+    say(out, f"Next: mlops-nb export {pipeline.graph.notebook.path} --check", "dim")
 
 
 def _check(pipeline: Pipeline, *, as_json: bool) -> None:
@@ -75,18 +74,15 @@ def _check(pipeline: Pipeline, *, as_json: bool) -> None:
     changes = compare_modules(pipeline)
     notebook, folder = pipeline.graph.notebook.path, modules_folder(pipeline)
     if as_json:
-        print_json(
-            {"notebook": str(notebook), "folder": str(folder), "in_step": not changes, "changes": _json(changes)}
-        )
+        print_json({"notebook": str(notebook), "folder": str(folder), "agree": not changes, "changes": _json(changes)})
     else:
         out = console()
         _show(changes, out)
-        verdict = (
-            f"[red]{len(changes)} {'edit' if len(changes) == 1 else 'edits'}[/]" if changes else "[green]in step[/]"
-        )
-        out.print(f"{notebook} and {_near(folder)}: {verdict}", highlight=False)
+        verdict = f"{notebook} and {_near(folder)} {'differ' if changes else 'agree'}"
+        verdict += f": {counted(len(changes), 'edit')} since the export" if changes else ""
+        say(out, verdict, "red" if changes else "green")
         if changes:
-            out.print(_next(changes, notebook, folder), style="dim", highlight=False)
+            say(out, _next(changes, notebook, folder), "dim")
     if changes:
         raise typer.Exit(1)
 
@@ -110,14 +106,13 @@ def _take_back(pipeline: Pipeline, *, as_json: bool) -> None:
         return
     out = console()
     _show(changes, out)
-    told = f"{len(changes)} taken back into {notebook}" if changes else f"nothing to take back into {notebook}"
-    out.print(f"{told}; {_near(folder)} is in step with it", highlight=False)
+    count = counted(len(changes), "edit") if changes else "nothing"
+    say(out, f"{count} taken back into {notebook}; {_near(folder)} agrees with it", "green")
 
 
 def _show(changes: Iterable[Change], out: Console) -> None:
     for change in changes:
-        out.print(f"[yellow]{change.kind}[/] [dim]{change.side}[/]", end=" ", highlight=False)
-        out.print(change.message, markup=False, highlight=False)
+        say(out, f"{change.kind} ({change.side}): {change.message}", "yellow")
 
 
 def _json(changes: Iterable[Change]) -> list[dict[str, str | None]]:

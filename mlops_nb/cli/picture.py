@@ -77,10 +77,10 @@ def rails(names: Sequence[str], edges: Iterable[tuple[str, str]]) -> dict[str, R
         # Nothing may start right below a node without a rail: it would look as if it hung on it.
         just_ended = None if name in last else own
     width = 2 * len(columns) - 1
-    return {
-        name: Row(line[: 2 * own], line[2 * own + 1 :].ljust(width - 2 * own - 1))
-        for name, (own, line) in drawn.items()
-    }
+    rows = {}
+    for name, (own, line) in drawn.items():
+        rows[name] = Row(line[: 2 * own], line[2 * own + 1 :].ljust(width - 2 * own - 1))
+    return rows
 
 
 def _free(columns: Sequence[str | None], just_ended: int | None) -> int:

@@ -47,6 +47,8 @@ def runs(
     as_json: AsJson = False,
 ) -> None:
     """List runs, newest first."""
+    from rich.text import Text
+
     from mlops_nb.project import find_project
 
     found = _runs(find_project(project), pipeline, status, limit)
@@ -64,10 +66,10 @@ def runs(
     made = table(*titles, wide="why", right=("took",))
     for run in found:
         commit = "" if run.git is None else run.git.commit[:8] + ("+" if run.git.dirty else "")
-        cells = [run.id, run.pipeline, duration(run.seconds), _by(run), commit, run.reason or run.why]
-        if not narrow:
-            cells.insert(2, local_time(run.started))
-        made.add_row(signed(run.status), *cells)
+        why = Text(" ".join((run.reason or run.why).split()), no_wrap=True, overflow="ellipsis")
+        started = () if narrow else (local_time(run.started),)
+        took = duration(run.seconds)
+        made.add_row(signed(run.status), run.id, run.pipeline, *started, took, _by(run), commit, why)
     show_table(out, made)
 
 
@@ -229,7 +231,7 @@ def _show_pairs(out: Console, rows: Sequence[tuple[str, ...]]) -> None:
     made = table("", "", "")
     made.columns[1].no_wrap = False
     for name, value, *remark in rows:
-        made.add_row(Text(name), Text(value), Text(*remark, style="dim") if remark else "")
+        made.add_row(Text(name), Text(value), Text("".join(remark), "dim"))
     show_table(out, made, indent=2)
 
 

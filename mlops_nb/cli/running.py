@@ -239,11 +239,14 @@ def _show_verdict(finished: Finished, out: Console) -> None:
     told = f"{STATUS_SIGN[result.status]} run {result.run} {result.status}"
     told += f" in {duration(result.record.run.seconds)}"
     told += f", {cached} of {counted(len(steps), 'step')} cached" if cached else ""
-    say(out, told + (f": {result.reason}" if result.reason else ""), STATUS_STYLE[result.status])
+    if result.status == "cancelled":
+        told += f": {result.reason}"
+    say(out, told, STATUS_STYLE[result.status])
     if result.status == "cancelled":
         say(out, "The same command goes on where it stopped: what has finished is cached.", "dim")
     failed = next((step.step for step in steps if step.status == "failed"), "")
-    say(out, f"Look closer: mlops-nb show last {failed}".rstrip() + " · mlops-nb runs · mlops-nb models", "dim")
+    more = f" {failed}" if failed else " · mlops-nb runs · mlops-nb models"
+    say(out, f"Look closer: mlops-nb show last{more}", "dim")
 
 
 def _as_json(finished: Finished) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops_nb.errors import MlopsNbError, UsageError
+from mlops_nb.errors import MlopsNbError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -54,18 +54,35 @@ class Kernel:
             os.kill(self.pid, signal.SIGKILL)
 
 
+def require_kernel(name: str) -> None:
+    """Refuse a kernel that this machine does not have.
+
+    Raises
+    ------
+    UsageError
+        When no kernelspec has that name, with those that there are.
+    """
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
+    manager = KernelSpecManager()
+    try:
+        manager.get_kernel_spec(name)
+    except NoSuchKernel:
+        known = sorted(manager.find_kernel_specs())
+        message = f"There is no kernel named {name!r} on this machine.{did_you_mean(name, known)}"
+        hint = f"Kernels here: {', '.join(known) or 'none'}. Choose one in JupyterLab, or install it."
+        raise UsageError(message, hint=hint) from None
+
+
 @contextlib.contextmanager
 def kernel(name: str, cwd: Path, env: Mapping[str, str]) -> Iterator[Kernel]:
     """Start a kernel; it and its children are gone when the block ends, however it ends.
 
     Raises
     ------
-    UsageError
-        When no kernelspec has that name.
     KernelFailed
-        When it does not start.
+        When it does not start, or no kernelspec has that name (`require_kernel` says so before).
     """
-    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
     from jupyter_client.manager import AsyncKernelManager
     from jupyter_core.utils import run_sync
 
@@ -81,11 +98,6 @@ def kernel(name: str, cwd: Path, env: Mapping[str, str]) -> Iterator[Kernel]:
         environment = {**os.environ, **env}
         try:
             run_sync(manager.start_kernel)(cwd=str(cwd), env=environment)
-        except NoSuchKernel:
-            known = ", ".join(sorted(KernelSpecManager().find_kernel_specs()))
-            message = f"There is no kernel named {name!r} on this machine."
-            hint = f"Kernels here: {known or 'none'}. Choose one in JupyterLab, or install it."
-            raise UsageError(message, hint=hint) from None
         except Exception as error:
             message = f"The kernel {name!r} did not start: {error}."
             raise KernelFailed(message, hint="Start it in JupyterLab to see why.") from error

@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.execution.events import RunEvent, silent
-from mlops_nb.execution.kernels import Watch
+from mlops_nb.execution.kernels import Watch, require_kernel
 from mlops_nb.execution.notebook_run import kernel_session
 from mlops_nb.execution.step_record import OpenSession, Progress, Surroundings
 from mlops_nb.execution.step_run import StepFailed, reuse_cached, run_step
@@ -86,7 +86,15 @@ def run_plan(  # noqa: PLR0913 - the stores are the caller's
     listen: Callable[[RunEvent], None] = silent,
     watch: Watch | None = None,
 ) -> RunResult:
-    """Run a plan; how it ended is in the result, whatever its steps did. An interrupt ends it as cancelled."""
+    """Run a plan; how it ended is in the result, whatever its steps did. An interrupt ends it as cancelled.
+
+    Raises
+    ------
+    UsageError
+        When a step is to run in a kernel that this machine does not have; nothing is recorded then.
+    """
+    if plan.to_run and request.open_session is kernel_session:
+        require_kernel(plan.graph.notebook.kernel_name)
     run = new_run_id()
     watch = watch or Watch()
     folder = request.runs_folder / run

@@ -96,18 +96,22 @@ class _Kernel:
 
 def _go_on_in(kernel: _Kernel, planned: PlannedStep, around: Surroundings) -> None:
     """Run the next steps in the same kernel, up to the last one that uses what cannot leave it."""
+    plan = around.plan
     stays = {
         name: item.problem
         for item in around.progress.deltas[planned.name].changed
         if item.problem
         for name in item.names
     }
-    following = list(around.plan.steps[around.plan.steps.index(planned) + 1 :])
-    while following and not _uses(following[-1].step, following[:-1], set(stays)):
+    kernels = plan.graph.kernels()
+    following = list(plan.steps[plan.steps.index(planned) + 1 :])
+    while following and not (
+        kernels.get(following[-1].name) == planned.name or _uses(following[-1].step, following[:-1], set(stays))
+    ):
         following.pop()
     if not following:
         return
-    names = ", ".join(f"`{name}`" for name in sorted(stays))
+    names = ", ".join(f"`{name}`" for name in sorted(stays)) or _tie(planned, following)
     steps = ", ".join(f"`{step.name}`" for step in (planned, *following))
     text = f"[MN305] {names} cannot leave its process; {steps} share one kernel"
     around.listen(RunEvent("notice", around.run, planned.name, text=text))
@@ -122,6 +126,12 @@ def _go_on_in(kernel: _Kernel, planned: PlannedStep, around: Surroundings) -> No
             _execute(step, state, around, kernel, live=True)
         except StepFailed:
             return
+
+
+def _tie(planned: PlannedStep, following: list[PlannedStep]) -> str:
+    """Return what ties these steps to one process, as the code writes it."""
+    places = [place for step in (planned, *following) for place in (*step.step.binds, *step.step.asks)]
+    return ", ".join(dict.fromkeys(f"`{place.what}`" for place in places)) or "a value"
 
 
 def _uses(step: Step, between: list[PlannedStep], stays: set[str]) -> bool:
@@ -177,10 +187,14 @@ def _execute(planned: PlannedStep, state: State, around: Surroundings, kernel: _
     if outcome is None:
         outcome = _tries(planned, state, place, around, kernel, on_cell, live=live)
     try:
-        end = succeeded(planned, state, outcome, place, around) if outcome.succeeded else _unsuccessful(outcome, place)
+        end = (
+            succeeded(planned, state, outcome, place, around)
+            if outcome.succeeded
+            else _unsuccessful(step, outcome, place)
+        )
     except MlopsNbError as error:
         outcome = Outcome(ended=error.message)
-        end = _unsuccessful(outcome, place)
+        end = _unsuccessful(step, outcome, place)
     seconds = time.monotonic() - started
     around.log.finish_step(around.run, name, replace(end, seconds=seconds))
     around.progress.status[name] = end.status
@@ -190,13 +204,18 @@ def _execute(planned: PlannedStep, state: State, around: Surroundings, kernel: _
         raise StepFailed(message, hint=f"`mlops-nb show {around.run} {name}` shows the cell and the traceback.")
 
 
-def _unsuccessful(outcome: Outcome, place: Path) -> StepEnd:
-    why = outcome.ended or (f"{outcome.error.ename}: {outcome.error.evalue}" if outcome.error else "")
+def _unsuccessful(step: Step, outcome: Outcome, place: Path) -> StepEnd:
+    error = outcome.error
+    why = outcome.ended or (f"{error.ename}: {error.evalue}" if error else "")
+    # The number that the cell has in the user's notebook, which diagnostics tell too.
+    number = next((cell.index + 1 for cell in step.cells if error and cell.id == error.cell_id), None)
+    if error and number:
+        error = replace(error, cell_number=number)
     return StepEnd(
         status="cancelled" if outcome.cancelled else "failed",
         reason=why,
         notebook=str(place) if place.exists() else "",
-        error=outcome.error,
+        error=error,
     )
 
 
@@ -229,7 +248,8 @@ def _tries(  # noqa: PLR0913, PLR0917 - what a try consists of
     # A proven step gets what it needs; any other the whole namespace, which is always right. What follows in the same
     # kernel may need anything.
     names = None
-    if planned.proven is not None and not planned.proven.stays and not step.flow.barrier:
+    alone = step.name not in around.plan.graph.kernels()
+    if planned.proven is not None and alone and not planned.proven.stays and not step.flow.barrier:
         names = {name for item in needed(step, state).covariables for name in item.names}
     document = step_document(
         around.plan.graph.notebook, step, store_url=around.store.url, state=digest, names=names, live=live

@@ -46,12 +46,18 @@ class Baseline:
     cwd: str
     locale: str
     recursion_limit: int
+    argv: tuple[str, ...]
 
     @staticmethod
     def now() -> Baseline:
         """Return the baseline of this process as it is now."""
         return Baseline(
-            dict(os.environ), tuple(sys.path), str(Path.cwd()), locale.setlocale(locale.LC_ALL), sys.getrecursionlimit()
+            dict(os.environ),
+            tuple(sys.path),
+            str(Path.cwd()),
+            locale.setlocale(locale.LC_ALL),
+            sys.getrecursionlimit(),
+            tuple(sys.argv),
         )
 
 
@@ -196,6 +202,10 @@ def _write_locale(value: str) -> None:
     locale.setlocale(locale.LC_ALL, value)
 
 
+def _write_argv(value: list[str]) -> None:
+    sys.argv[:] = value
+
+
 def _read_recursion(baseline: Baseline) -> Any:
     limit = sys.getrecursionlimit()
     return limit if limit != baseline.recursion_limit else None
@@ -214,6 +224,7 @@ KINDS: dict[str, Kind] = {
     "sklearn.config": Kind("sklearn._config", _read_sklearn, _write_sklearn),
     "decimal": Kind("decimal", _read_decimal, decimal.setcontext),
     "locale": Kind("locale", _read_locale, _write_locale),
+    "sys.argv": Kind("sys", lambda baseline: list(sys.argv) if tuple(sys.argv) != baseline.argv else None, _write_argv),
     "recursion": Kind("sys", _read_recursion, sys.setrecursionlimit),
 }
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_nb.artifacts import ArtifactStore, fingerprint
 from mlops_nb.handover.ambient import EARLY, STREAMS, Baseline, read_ambient, write_ambient
 from mlops_nb.handover.covariables import Process, freeze, thaw, thaw_one, variables
+from mlops_nb.handover.process_state import read_process_state, write_process_state
 from mlops_nb.handover.state import Covariable, Delta, State
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def prepare() -> None:
     setattr(_shell(), _BASELINE, Baseline.now())
 
 
-def begin(store_url: str, state_digest: str, parts: Iterable[str] | None = None) -> None:
+def begin(store_url: str, state_digest: str, parts: Iterable[str] | None = None, number: int = 0) -> None:
     """Thaw the state before a step into this kernel's namespace.
 
     Parameters
@@ -106,6 +107,8 @@ def begin(store_url: str, state_digest: str, parts: Iterable[str] | None = None)
         Digest of the stored `State`; empty for the first step.
     parts
         Names to thaw, with what they need; all of them when `None`.
+    number
+        The execution count of the step's first cell in the notebook, where a step reads the history.
     """
     started = time.perf_counter()
     shell = _shell()
@@ -121,7 +124,7 @@ def begin(store_url: str, state_digest: str, parts: Iterable[str] | None = None)
     # What replayed prelude cells bound may be out of date: only the state says what there is.
     for name in variables(namespace, shell.user_ns_hidden):
         del namespace[name]
-    namespace.update(values)
+    namespace.update({name: value for name, value in values.items() if not name.startswith("@")})
     for module in state.imports:
         top = module.split(".")[0]
         # `import a.b` binds `a` alone; that `a.b` is there is part of what the notebook's `a` was.
@@ -131,6 +134,12 @@ def begin(store_url: str, state_digest: str, parts: Iterable[str] | None = None)
     for kind in state.ambient:
         if kind not in EARLY:
             _restore(session, kind)
+    for name, value in values.items():
+        if name.startswith("@"):
+            write_process_state(shell, name, value)
+    if number:
+        # This cell counts as well, and is the last one that does.
+        shell.execution_count = number - 1
     session.streams = _stream_prints(read_ambient(session.baseline), namespace)
     session.seconds = time.perf_counter() - started
     session.files.listen()
@@ -149,7 +158,9 @@ def go_on(store_url: str, state_digest: str, parts: Iterable[str] | None = None)
     session.known = session.state = state
     session.absent = {name: item.problem for item in state.covariables if item.problem for name in item.names}
     held = variables(namespace, shell.user_ns_hidden)
-    missing = [name for name in state.by_name() if name not in held and name not in session.absent]
+    missing = [
+        name for name in state.by_name() if name not in held and name not in session.absent and not name.startswith("@")
+    ]
     if missing:
         values, _ = thaw(state.only(missing), session.process)
         namespace.update({name: values[name] for name in missing if name in values})
@@ -159,10 +170,19 @@ def go_on(store_url: str, state_digest: str, parts: Iterable[str] | None = None)
     session.files.listening = True
 
 
-def end(step: str, imports: Iterable[str] = ()) -> None:
+def end(step: str, imports: Iterable[str] = (), patches: Iterable[str] = (), *, history: bool = False) -> None:
     """Freeze what a step changed and publish the evidence as an output of this cell.
 
-    `imports` are the dotted modules that its import statements name.
+    Parameters
+    ----------
+    step
+        The step's name, which identifies the objects it made.
+    imports
+        The dotted modules that its import statements name.
+    patches
+        Attributes of imported things that the notebook has set so far.
+    history
+        Whether some step reads `_`, `In` or `Out`.
     """
     started = time.perf_counter()
     shell = _shell()
@@ -170,6 +190,7 @@ def end(step: str, imports: Iterable[str] = ()) -> None:
     session.files.listening = False
     namespace = shell.user_ns
     held = variables(namespace, shell.user_ns_hidden)
+    held |= read_process_state(shell, patches, history=history)
     store = session.process.store
     changed = freeze(held, session.known, session.process, step)
     before = session.state.by_name()

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
-from mlops_nb.artifacts import fingerprint, stateless
+from mlops_nb.artifacts import behind, fingerprint, stateless
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -102,6 +102,8 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
                 return self._reduce_function(obj)
         elif kind is types.CellType:
             return self._reduce_cell(obj)
+        elif kind in _VIEWS:
+            return _VIEWS[kind], (behind(obj),)
         elif kind is functools.cached_property:
             # Python 3.11's holds a lock, which guards nothing that outlives a call.
             return functools.cached_property, (obj.func,), {"attrname": obj.attrname}, None, None, _set_attributes
@@ -249,6 +251,26 @@ def _make_view(  # noqa: PLR0913, PLR0917 - what defines a view
         view = np.ndarray(shape, dtype, flat, offset, strides)
     view.flags.writeable = writeable
     return view
+
+
+def _make_keys(mapping: dict[Any, Any]) -> Any:
+    return mapping.keys()
+
+
+def _make_values(mapping: dict[Any, Any]) -> Any:
+    return mapping.values()
+
+
+def _make_items(mapping: dict[Any, Any]) -> Any:
+    return mapping.items()
+
+
+_VIEWS: dict[type, Callable[[dict[Any, Any]], Any]] = {
+    type({}.keys()): _make_keys,
+    type({}.values()): _make_values,
+    type({}.items()): _make_items,
+    types.MappingProxyType: types.MappingProxyType,
+}
 
 
 def _make_readonly(array: np.ndarray) -> np.ndarray:

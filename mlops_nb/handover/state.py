@@ -145,7 +145,9 @@ class State:
         held = self.by_name()
         objects = {oid: item for item in (*self.hidden, *self.covariables) for oid in item.oids.values()}
         wanted: set[int] = set()
-        waiting: list[Covariable | None] = [held.get(name) for name in names]
+        # What the process holds, every step may meet.
+        process = (name for name in held if name.startswith("@"))
+        waiting: list[Covariable | None] = [held.get(name) for name in (*names, *process)]
         while waiting:
             item = waiting.pop()
             if item is not None and id(item) not in wanted:

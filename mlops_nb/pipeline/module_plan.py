@@ -51,18 +51,17 @@ def module_plan(graph: StepGraph) -> list[ModuleStep]:
     takes: dict[str, set[str]] = {step.name: set() for step in graph.steps}
     leaves: dict[str, set[str]] = {step.name: _published(step) for step in graph.steps}
     calls: dict[str, frozenset[str]] = {}
-    writer: dict[str, str] = {}
+    # A step that only changes an object in place need not return it: whoever gave it has it.
+    binder: dict[str, str] = {}
     for step in graph.steps:
         calls |= step.flow.calls
         # What it publishes may have been made before it, and behind a barrier it may read anything.
-        wanted = {name: writer[name] for name in (writer if step.flow.barrier else _published(step)) if name in writer}
-        for edge in graph.edges:
-            if edge.target == step.name:
-                wanted |= dict.fromkeys(edge.variables, edge.source)
-        for name in wanted.keys() - _only_words(step, calls):
+        wanted = {*binder} if step.flow.barrier else _published(step)
+        wanted |= {name for edge in graph.edges if edge.target == step.name for name in edge.variables}
+        for name in (wanted & binder.keys()) - _only_words(step, calls):
             takes[step.name].add(name)
-            leaves[wanted[name]].add(name)
-        writer |= dict.fromkeys(step.writes, step.name)
+            leaves[binder[name]].add(name)
+        binder |= dict.fromkeys(step.flow.defines, step.name)
     return [
         ModuleStep(step.name, step.cells, tuple(sorted(takes[step.name])), tuple(sorted(leaves[step.name])))
         for step in graph.steps

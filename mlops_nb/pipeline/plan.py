@@ -15,6 +15,7 @@ of each thing it reads. Any other step waits for all before it, and all after it
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import ArtifactMissing
@@ -60,6 +61,11 @@ class PlannedStep:
         """The step's name."""
         return self.step.name
 
+    @cached_property
+    def changes_ambient(self) -> bool:
+        """Whether it changes ambient state that every later step may read."""
+        return any(name.startswith("@") and name[1:] not in STREAMS for name in self.writes)
+
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
         return {
@@ -99,6 +105,7 @@ class Precedent:
         self._log = log
         self._store = store
         self._pipeline = pipeline
+        self._deltas: dict[str, Delta] = {}
         self.last = log.last_step_runs(pipeline, names)
         self.seconds = log.typical_seconds(pipeline, names)
 
@@ -128,7 +135,11 @@ class Precedent:
 
     def delta(self, past: StepRun) -> Delta:
         """Return what a past step run did to the state."""
-        return Delta.from_json(self._store.get(str(past.outcome["delta"])))
+        digest = str(past.outcome["delta"])
+        if digest not in self._deltas:
+            # A plan asks several times for each step, and what has a digest never changes.
+            self._deltas[digest] = Delta.from_json(self._store.get(digest))
+        return self._deltas[digest]
 
 
 def make_plan(  # noqa: PLR0913 - what a plan depends on
@@ -164,12 +175,13 @@ def make_plan(  # noqa: PLR0913 - what a plan depends on
     unknown: dict[str, str] = {}
     planned: list[PlannedStep] = []
     files = _Files(context, precedent)
+    kernels = graph.kernels()
     for step in graph.steps:
         if only is not None and step.name not in only:
             continue
         source = source_hash(step)
         proven = lock.proven(step.name, source)
-        needs, after = _edges(step, proven, planned)
+        needs, after = _edges(step, proven, planned, kernels)
         writes = _writes(step, proven)
         blocked = _blocked(step, state, unknown)
         parts: dict[str, Any] = {}
@@ -179,7 +191,7 @@ def make_plan(  # noqa: PLR0913 - what a plan depends on
             key = key_of(parts)
             because = "it is run anew, as asked" if fresh else files.stale(step.name)
             if step.name in forced:
-                because = "a later step takes from its kernel what cannot leave it"
+                because = "a later step needs its kernel"
             hit = None if because else precedent.hit(step, key)
         if hit is not None:
             try:
@@ -209,10 +221,23 @@ def make_plan(  # noqa: PLR0913 - what a plan depends on
                 expected_s=0.0 if hit is not None else precedent.seconds.get(step.name),
             )
         )
-    also = _kernels_needed(planned, precedent) - forced
+    also = (_kernels_needed(planned, precedent) | _shared(planned, kernels)) - forced
     if also:
         return make_plan(graph, context, lock, precedent, fresh=fresh, only=only, forced=forced | also)
     return Plan(graph, tuple(planned))
+
+
+def _shared(planned: list[PlannedStep], kernels: Mapping[str, str]) -> frozenset[str]:
+    """Return the cached steps that share a kernel with a later step that is to run."""
+    found: set[str] = set()
+    running: set[str] = set()
+    for step in reversed(planned):
+        first = kernels.get(step.name)
+        if first is not None and step.hit is None:
+            running.add(first)
+        elif first in running:
+            found.add(step.name)
+    return frozenset(found)
 
 
 def _kernels_needed(planned: list[PlannedStep], precedent: Precedent) -> frozenset[str]:
@@ -259,7 +284,7 @@ def _writes(step: Step, proven: StepEvidence | None) -> frozenset[str]:
 
 
 def _edges(
-    step: Step, proven: StepEvidence | None, before: list[PlannedStep]
+    step: Step, proven: StepEvidence | None, before: list[PlannedStep], kernels: Mapping[str, str]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return what the step needs, and what it merely comes after."""
     reads = set(proven.reads) if proven is not None else set(step.reads)
@@ -279,18 +304,16 @@ def _edges(
         if takes:
             needs[earlier.name] = None
             waiting -= earlier.writes
+    # A step whose kernel goes on to others starts when all before it are done: it runs those others too.
+    chained = step.name in kernels or (proven is not None and proven.stays)
     # Until evidence proves a step, the notebook's order is the only one known to be right.
     after = [
         earlier.name
         for earlier in before
-        if earlier.name not in needs and (proven is None or earlier.proven is None or _ambient(earlier))
+        if earlier.name not in needs
+        and (chained or proven is None or earlier.proven is None or earlier.proven.stays or earlier.changes_ambient)
     ]
     return tuple(reversed(needs)), tuple(after)
-
-
-def _ambient(step: PlannedStep) -> bool:
-    """Say whether the step changes ambient state that every later step may read."""
-    return any(name.startswith("@") and name[1:] not in STREAMS for name in step.writes)
 
 
 def _because(step: Step, parts: Mapping[str, Any], precedent: Precedent, blocked: Mapping[str, str]) -> str:

@@ -57,7 +57,8 @@ def step_document(  # noqa: PLR0913 - what a step notebook is made of
             for cell in step.replay
         ]
     wanted = None if names is None else sorted(names)
-    cells.append(_added("begin", _call("handover", "go_on" if live else "begin", store_url, state, wanted)))
+    numbered = [step.number] if step.history and not live else []
+    cells.append(_added("begin", _call("handover", "go_on" if live else "begin", store_url, state, wanted, *numbered)))
     for cell in step.cells:
         tags = cell.tags
         if read_tags(cell)[0].role is Role.PARAMETERS and "parameters" not in tags:
@@ -71,12 +72,18 @@ def step_document(  # noqa: PLR0913 - what a step notebook is made of
             "metrics": list(step.metrics),
         }
         cells.append(_added("publish", _call("scraps.glue", "publish", store_url, json.dumps(spec, sort_keys=True))))
-    cells.append(_added("end", _call("handover", "end", step.name, list(step.flow.imports))))
+    cells.append(
+        _added(
+            "end",
+            _call("handover", "end", step.name, list(step.flow.imports), list(step.patches), history=step.history),
+        )
+    )
     return new_document(cells, notebook)
 
 
-def _call(room: str, function: str, *arguments: object) -> str:
-    given = ",\n    ".join(repr(argument) for argument in arguments)
+def _call(room: str, function: str, *arguments: object, **named: object) -> str:
+    written = [*(repr(argument) for argument in arguments), *(f"{name}={value!r}" for name, value in named.items())]
+    given = ",\n    ".join(written)
     inside = f"\n    {given},\n" if given else ""
     # No import statement: it would leave a name in the user's namespace.
     return f'__import__("mlops_nb.{room}", fromlist=["{function}"]).{function}({inside})'

@@ -40,7 +40,7 @@ def check_names(steps: Sequence[Step], left_out: Sequence[Cell]) -> list[Diagnos
     cells = {cell.id: cell for step in steps for cell in step.cells}
     for step in steps:
         for name, place in step.flow.uses.items():
-            if name in known or name in BUILTINS or name in step.flow.defines:
+            if name in known or name in BUILTINS or name in step.flow.optional or name in step.flow.defines:
                 continue
             cell = cells[place.cell]
             if name in in_left_out:

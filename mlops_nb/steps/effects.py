@@ -53,7 +53,7 @@ def _is_text(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
-def _only_defines(statement: ast.stmt) -> bool:  # noqa: PLR0911 - one answer for each kind of statement
+def _only_defines(statement: ast.stmt) -> bool:
     match statement:
         case ast.Import() | ast.ImportFrom() | ast.Pass() | ast.Global():
             return True

@@ -27,10 +27,12 @@ from mlops_nb.notebook import (
     read_settings,
     read_tags,
 )
+from mlops_nb.steps.bound import bindings, identities
 from mlops_nb.steps.checks import check_file, check_names, check_outputs, check_prev
 from mlops_nb.steps.flow import Flow
 from mlops_nb.steps.names import read_flow
 from mlops_nb.steps.parameters import Parameter, read_parameters
+from mlops_nb.steps.patches import patched
 from mlops_nb.steps.step import BUILTINS, Edge, Step
 
 if TYPE_CHECKING:
@@ -53,6 +55,24 @@ class StepGraph:
     def step(self, name: str) -> Step:
         """Return the step of that name; `KeyError` when there is none."""
         return next(step for step in self.steps if step.name == name)
+
+    def kernels(self) -> dict[str, str]:
+        """Return, for each step that must share a kernel, the first step of that kernel.
+
+        A step that binds its process shares it with every later one, a step that asks for identity with every
+        earlier one.
+        """
+        last_asking = max((position for position, step in enumerate(self.steps) if step.asks), default=-1)
+        first_binding = next((position for position, step in enumerate(self.steps) if step.binds), len(self.steps))
+        shared = (
+            dict.fromkeys((step.name for step in self.steps[: last_asking + 1]), self.steps[0].name)
+            if (last_asking > 0)
+            else {}
+        )
+        if first_binding < len(self.steps) - 1:
+            first = shared.get(self.steps[first_binding].name, self.steps[first_binding].name)
+            shared |= dict.fromkeys((step.name for step in self.steps[first_binding:]), first)
+        return shared
 
     def upstream(self, name: str) -> tuple[str, ...]:
         """Return the names of the steps with an edge to this one, in the notebook's order."""
@@ -94,7 +114,10 @@ def read_steps(notebook: Notebook, overrides: Mapping[str, Mapping[str, Any]] | 
         ]
     )
     found += wrong
-    steps, wrong = _steps(parts, flows, overrides or {})
+    # Blank cells do not count, left-out ones do: Restart-and-Run-All runs them.
+    running = [cell for cell in notebook.code_cells if cell.source.strip()]
+    numbers = {cell.id: 1 + sum(other.index < cell.index for other in running) for cell in notebook.code_cells}
+    steps, wrong = _steps(parts, flows, overrides or {}, numbers)
     found += wrong
     edges = _edges(steps)
     found += check_names(steps, left_out)
@@ -146,15 +169,50 @@ def _parts(tagged: Sequence[tuple[Cell, CellTags]]) -> tuple[list[_Part], list[C
 
 def _flows(cells: Iterable[Cell]) -> tuple[dict[str, Flow], list[Diagnostic]]:
     cells = list(cells)
-    first = {cell.id: read_flow(cell) for cell in cells}
-    rebound = frozenset(name for flow, _ in first.values() for name in flow.defines if name in BUILTINS)
-    # A builtin's name counts as a variable as soon as some cell binds it.
-    flows = {cell.id: read_flow(cell, rebound) for cell in cells} if rebound else first
-    return {key: flow for key, (flow, _) in flows.items()}, [item for _, wrong in flows.values() for item in wrong]
+    bound = {cell.id: read_flow(cell)[0].defines.keys() for cell in cells}
+    flows: dict[str, Flow] = {}
+    found: list[Diagnostic] = []
+    aliases: dict[str, str] = {}
+    for cell in cells:
+        # What other cells bind counts as a variable here, a builtin's name too; what they imported is known.
+        elsewhere = frozenset(name for other, names in bound.items() if other != cell.id for name in names)
+        flows[cell.id], wrong = read_flow(cell, elsewhere, aliases=aliases)
+        found += wrong
+        aliases |= flows[cell.id].aliases
+    return flows, found
+
+
+def _with_carried(flow: Flow, before: Flow) -> Flow:
+    """Return the flow charged with what functions and objects of earlier cells do when this code uses them."""
+    used: set[str] = set()
+    waiting = [*flow.uses, *flow.deferred]
+    while waiting:
+        name = waiting.pop()
+        if name not in used:
+            used.add(name)
+            waiting += [*before.calls.get(name, ()), *before.holds.get(name, ())]
+    bodies = [before.bodies[name] for name in sorted(used & before.bodies.keys())]
+    if not bodies:
+        return flow
+    carried = Flow.sequence(bodies)
+    return replace(
+        flow,
+        deferred={**carried.deferred, **carried.uses, **flow.deferred},
+        defines={**carried.defines, **flow.defines},
+        may_change={**carried.may_change, **flow.may_change},
+        reads_files=tuple(dict.fromkeys((*flow.reads_files, *carried.reads_files))),
+        writes_files=tuple(dict.fromkeys((*flow.writes_files, *carried.writes_files))),
+        barrier=(*flow.barrier, *carried.barrier),
+        ambient={**carried.ambient, **flow.ambient},
+        strings=flow.strings | carried.strings,
+    )
 
 
 def _steps(
-    parts: list[_Part], flows: dict[str, Flow], overrides: Mapping[str, Mapping[str, Any]]
+    parts: list[_Part],
+    flows: dict[str, Flow],
+    overrides: Mapping[str, Mapping[str, Any]],
+    numbers: Mapping[str, int],
 ) -> tuple[list[Step], list[Diagnostic]]:
     found: list[Diagnostic] = []
     steps: list[Step] = []
@@ -169,8 +227,19 @@ def _steps(
         settings[tag], wrong = read_settings(tag, [cell for cell, _ in own], kale, overrides.get(tag))
         found += wrong
     last_part = {part.tag: part.name for part in parts}
+    so_far = Flow()
+    patches: tuple[str, ...] = ()
+    aliases = {name: held for flow in flows.values() for name, held in flow.aliases.items()}
+    # What a tagged prelude cell does to the process is done again in every step.
+    replayed = {
+        cell.id for part in parts for cell, tags in zip(part.cells, part.tags, strict=True) if tags.role in PRELUDE
+    }
+    history = any("history" in flow.ambient for flow in flows.values())
     for part in parts:
-        flow = Flow.sequence(flows[cell.id] for cell in part.cells)
+        patches = tuple(dict.fromkeys((*patches, *patched(part.cells))))
+        own_flow = Flow.sequence(flows[cell.id] for cell in part.cells)
+        flow = _with_carried(own_flow, so_far)
+        so_far = Flow.sequence((so_far, own_flow))
         given = settings[part.tag]
         if last_part[part.tag] != part.name:
             # Declared outputs are what the step leaves behind: its last part publishes them.
@@ -186,6 +255,13 @@ def _steps(
                 replay=tuple(replay),
                 metrics=_metrics(part, flows),
                 has_parameters=any(tags.role is Role.PARAMETERS for tags in part.tags),
+                patches=patches,
+                history=history,
+                binds=tuple(
+                    place for cell in part.cells if cell.id not in replayed for place in bindings(cell, aliases)
+                ),
+                asks=tuple(place for cell in part.cells for place in identities(cell, aliases)),
+                number=numbers[part.cells[0].id],
                 kale=tuple(pair for tags in part.tags for pair in tags.kale),
             )
         )

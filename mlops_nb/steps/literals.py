@@ -97,7 +97,7 @@ def plain_value(node: ast.expr, known: Mapping[str, Plain] | None = None) -> Pla
         raise NotPlainError(str(error)) from error
 
 
-def _value(node: ast.expr, known: Mapping[str, Plain]) -> Plain:  # noqa: PLR0911 - one return per kind of expression
+def _value(node: ast.expr, known: Mapping[str, Plain]) -> Plain:
     match node:
         case ast.Constant(value=value) if isinstance(value, bool | int | float | str) or value is None:
             return value
@@ -184,7 +184,7 @@ _OWNED: dict[str, Callable[..., Plain]] = {
 _MAKERS: dict[str, Callable[..., Plain]] = {**_OWNED, "dict": dict, "list": list, "tuple": tuple, "float": float}
 
 
-def as_source(value: Plain) -> str:  # noqa: PLR0911 - one return per kind of value
+def as_source(value: Plain) -> str:
     """Return a Python expression that gives the value in any namespace, whatever that namespace imported."""
     match value:
         case float() if not math.isfinite(value):
@@ -204,7 +204,7 @@ def as_source(value: Plain) -> str:  # noqa: PLR0911 - one return per kind of va
     return repr(value)
 
 
-def as_json(value: Plain) -> Json:  # noqa: PLR0911 - one return per kind of value
+def as_json(value: Plain) -> Json:
     """Return the value as JSON that `from_json` turns back into the same value, type included.
 
     JSON's own types stand for themselves. What JSON lacks is an object with one key: `$date`, `$datetime`,
@@ -227,7 +227,7 @@ def as_json(value: Plain) -> Json:  # noqa: PLR0911 - one return per kind of val
     return value
 
 
-def from_json(given: Json) -> Plain:  # noqa: PLR0911 - one return per kind of value
+def from_json(given: Json) -> Plain:
     """Return the value that `as_json` wrote."""
     match given:
         case {"$float": text}:
@@ -249,7 +249,7 @@ def from_json(given: Json) -> Plain:  # noqa: PLR0911 - one return per kind of v
     return given
 
 
-def fitted(value: Plain, kind: str) -> Plain:  # noqa: PLR0911 - one return per type
+def fitted(value: Plain, kind: str) -> Plain:
     """Return the value as a value of the type `kind`; any type takes part in `any`, and every plain one in `none`.
 
     Raises

@@ -62,7 +62,7 @@ class Magic:
     text: str = ""
 
 
-def of_line(name: str, line: str) -> Magic:  # noqa: PLR0911 - one answer for each kind of magic
+def of_line(name: str, line: str) -> Magic:
     """Return what `%name line` does."""
     kinds = (_AMBIENT[name],) if name in _AMBIENT else ()
     if name in _AROUND_BODY:

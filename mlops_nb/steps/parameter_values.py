@@ -121,7 +121,7 @@ def fit(parameter: Parameter, value: Plain, source: str) -> Plain:
     raise ParameterError(message, hint=_hint(parameter, value))
 
 
-def _hint(parameter: Parameter, value: Plain) -> str:  # noqa: PLR0911 - one return per hint
+def _hint(parameter: Parameter, value: Plain) -> str:
     match parameter.type, value:
         case "str", bool():
             return "YAML reads yes, no, on, off, true and false as truth values: put the word in quotes."

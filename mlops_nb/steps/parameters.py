@@ -255,7 +255,7 @@ def _parse_type(text: str) -> ast.expr | None:
         return None
 
 
-def _annotated(node: ast.expr | None) -> tuple[str, bool]:  # noqa: PLR0911 - one return per form
+def _annotated(node: ast.expr | None) -> tuple[str, bool]:
     """Return the type that an annotation names (empty when it is none of ours) and whether it allows None."""
     match node:
         case ast.Constant(value=None):

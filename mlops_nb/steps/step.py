@@ -10,7 +10,7 @@ from mlops_nb.notebook import StepSettings
 
 if TYPE_CHECKING:
     from mlops_nb.notebook import Cell
-    from mlops_nb.steps.flow import Flow
+    from mlops_nb.steps.flow import Flow, Place
 
 # Names that are there without anybody defining them.
 BUILTINS = frozenset(dir(builtins)) | {
@@ -30,7 +30,9 @@ class Step:
     """A group of tagged cells in a row: one task of the pipeline.
 
     `tag` is the name on the tags, `name` that of this part (`train`, then `train.2`). `replay` are the prelude cells
-    whose effects must be there before the step's own cells run.
+    whose effects must be there before the step's own cells run. `patches` are the attributes of imported things that
+    the notebook has set up to here, `history` says whether any step reads `_`, `In` or `Out`, `number` is the execution
+    count of the first cell. `binds` and `asks` are where the step ties itself to one process (see `bound`).
     """
 
     name: str
@@ -42,6 +44,11 @@ class Step:
     replay: tuple[Cell, ...] = ()
     metrics: tuple[str, ...] = ()
     has_parameters: bool = False
+    patches: tuple[str, ...] = ()
+    history: bool = False
+    binds: tuple[Place, ...] = ()
+    asks: tuple[Place, ...] = ()
+    number: int = 0
     kale: tuple[tuple[str, str], ...] = ()
 
     @property

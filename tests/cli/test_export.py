@@ -119,15 +119,28 @@ def test_a_declared_output_that_an_earlier_step_made_passes_through(mlops_nb: Ru
 
 
 def test_a_step_that_may_read_anything_takes_everything(mlops_nb: Run, tmp_path: Path) -> None:
-    cells: list[Cell] = [("step:a", "x = 20\ny = 22"), ("step:b", "z = eval('+'.join(['x', 'y']))"), ("step:c", "w = z")]
-    notebook = write(tmp_path / "a.ipynb", [*cells, ("pipeline-metrics", "print(w)")])
+    steps: list[Cell] = [("step:a", "x = 20\ny = 22"), ("step:b", "z = eval('+'.join(['x', 'y']))")]
+    notebook = write(tmp_path / "a.ipynb", [*steps, ("step:c", "w = z"), ("pipeline-metrics", "print(w)")])
     code, told = mlops_nb("export", notebook)
 
     assert code == 0
-    assert "step b runs as a script" in told
+    assert "b: runs as a script" in told
     assert "`eval`" in told
     main = "from modules.__main__ import main\nresult = main()['w']"
     assert without_mlops_nb(main, tmp_path, modules(notebook).parent) == 42
+
+
+def test_an_object_that_a_step_changes_in_place_is_seen_by_the_next(mlops_nb: Run, tmp_path: Path) -> None:
+    steps: list[Cell] = [
+        ("step:a", "rows = [1]\nsame = rows"),
+        ("step:b", "same.append(2)"),
+        ("step:c", "n = len(rows)"),
+    ]
+    notebook = write(tmp_path / "a.ipynb", [*steps, ("pipeline-metrics", "print(n)")])
+    mlops_nb("export", notebook)
+
+    main = "from modules.__main__ import main\nresult = main()['n']"
+    assert without_mlops_nb(main, tmp_path, modules(notebook).parent) == 2
 
 
 def test_a_variable_that_a_query_names_is_taken(mlops_nb: Run, tmp_path: Path) -> None:
@@ -148,7 +161,7 @@ def test_what_cannot_run_as_a_module_is_told(mlops_nb: Run, tmp_path: Path) -> N
     assert code == 0
     assert (problem["step"], problem["refused"]) == ("a", True)
     assert "!touch made" in problem["message"]
-    assert "step a cannot be called" in mlops_nb("export", notebook)[1]
+    assert "a: cannot be called" in mlops_nb("export", notebook)[1]
 
 
 def test_exporting_again_writes_nothing_and_a_step_that_went_is_removed(mlops_nb: Run, notebook: Path) -> None:
@@ -217,8 +230,7 @@ def declare_an_output(notebook: Path) -> None:
 
 def add_an_untagged_cell(notebook: Path) -> None:
     loaded = json.loads(notebook.read_text(encoding="utf-8"))
-    new: dict[str, Any] = {"cell_type": "code", "id": "new", "metadata": {}, "execution_count": None, "outputs": [], "source": "z = 1"}
-    loaded["cells"].insert(5, new)
+    loaded["cells"].insert(5, loaded["cells"][5] | {"id": "new", "metadata": {}, "source": "z = 1"})
     notebook.write_text(json.dumps(loaded), encoding="utf-8")
 
 
@@ -331,7 +343,7 @@ def test_with_nothing_to_take_back_the_notebook_is_not_touched(mlops_nb: Run, no
     code, told = mlops_nb("export", notebook, "--take-back")
 
     assert code == 0
-    assert "nothing to take back" in told
+    assert "nothing taken back" in told
     assert (notebook.read_bytes(), notebook.stat().st_mtime_ns) == before
 
 

@@ -1,0 +1,113 @@
+"""State of the process that holds the notebook's own objects: carried beside the variables, so that both stay one.
+
+Unlike the settings in `ambient`, these hold objects that variables hold too: a figure that is open and bound to
+`fig`, a list hung on a module. They are frozen together with the variables, as pseudo-variables whose names begin
+with `@`, and so share their objects.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import types
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+PATCHES = "@patches"
+FIGURES = "@figures"
+HISTORY = "@history"
+_NOTHING = object()
+_HISTORY_NAMES = ("_", "__", "___", "_i", "_ii", "_iii", "_ih", "_oh", "_dh")
+
+
+def read_process_state(shell: Any, patches: Iterable[str], *, history: bool) -> dict[str, Any]:
+    """Return the pseudo-variables of this process, by name; only what there is to carry.
+
+    Parameters
+    ----------
+    shell
+        The IPython shell.
+    patches
+        Dotted targets that the notebook's code may have set, such as `pd.DataFrame.total`.
+    history
+        Whether some step reads `_`, `In` or `Out`.
+    """
+    found = {
+        PATCHES: _read_patches(shell.user_ns, patches),
+        FIGURES: _read_figures(),
+        HISTORY: _read_history(shell) if history else None,
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def write_process_state(shell: Any, name: str, value: Any) -> None:
+    """Put back what `read_process_state` read."""
+    if name == PATCHES:
+        for (module, path, attribute), held in value.items():
+            owner: Any = importlib.import_module(module)
+            for part in path.split(".") if path else ():
+                owner = getattr(owner, part)
+            if held == ():
+                if attribute in vars(owner):
+                    delattr(owner, attribute)
+            else:
+                setattr(owner, attribute, held[0])
+    elif name == FIGURES:
+        # Thawing a figure that was open opens it again; which one is current is left to say.
+        import matplotlib.pyplot as plt
+
+        if value["current"] in plt.get_fignums():
+            plt.figure(value["current"])
+    elif name == HISTORY:
+        namespace = shell.user_ns
+        namespace["_ih"][:] = value["_ih"]
+        namespace["_oh"].clear()
+        namespace["_oh"].update(value["_oh"])
+        namespace.update({key: held for key, held in value.items() if key not in {"_ih", "_oh", "_dh"}})
+        for key, held in (("_", "_"), ("__", "__"), ("___", "___")):
+            setattr(shell.displayhook, key, value.get(held, ""))
+
+
+def _read_patches(namespace: dict[str, Any], patches: Iterable[str]) -> dict[tuple[str, str, str], Any]:
+    found: dict[tuple[str, str, str], Any] = {}
+    for dotted in patches:
+        first, *path = dotted.split(".")
+        owner: Any = namespace.get(first)
+        for part in path[:-1]:
+            owner = getattr(owner, part, None)
+        place = _place(owner)
+        if place is not None:
+            held = vars(owner).get(path[-1], _NOTHING)
+            # Raw, not through getattr: a static method must not become a function.
+            found[*place, path[-1]] = () if held is _NOTHING else (held,)
+    return found
+
+
+def _place(owner: Any) -> tuple[str, str] | None:
+    """Return module and path of an owner that other processes have as well: a module, or a class of one."""
+    if isinstance(owner, types.ModuleType) and owner.__name__ != "__main__":
+        return owner.__name__, ""
+    if isinstance(owner, type) and owner.__module__ not in {"__main__", "builtins"}:
+        return owner.__module__, owner.__qualname__
+    return None
+
+
+def _read_figures() -> dict[str, Any]:
+    helpers = sys.modules.get("matplotlib._pylab_helpers")
+    if helpers is None or not helpers.Gcf.figs:
+        return {}
+    managers = helpers.Gcf.get_all_fig_managers()
+    return {
+        "figures": {manager.num: manager.canvas.figure for manager in managers},
+        "current": helpers.Gcf.get_active().num,
+    }
+
+
+def _read_history(shell: Any) -> dict[str, Any]:
+    namespace = shell.user_ns
+    found = {name: namespace[name] for name in _HISTORY_NAMES if name in namespace and name != "_dh"}
+    found |= {name: value for name, value in namespace.items() if name[:1] == "_" and name[1:].isdigit()}
+    found |= {name: value for name, value in namespace.items() if name[:2] == "_i" and name[2:].isdigit()}
+    return {**found, "_ih": list(namespace["_ih"]), "_oh": dict(namespace["_oh"])}

@@ -1,0 +1,167 @@
+"""What ties steps to one process: state that nobody can carry, and code that asks which object is which.
+
+Two kinds, both read off the text, both on the safe side:
+
+- a step that *binds* changes the process in a way that cannot be read back and set elsewhere (a signal handler, a
+  registered magic, a started thread): it and every step after it share one kernel;
+- a step that asks for *identity* (`id(x)`, `a is b`, a weak reference) may see through any copy: it and every step
+  before it share one kernel.
+
+What the hand-over does carry (settings, random streams, patched attributes) is not here.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from mlops_nb.steps.flow import Place
+from mlops_nb.steps.source import to_python
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mlops_nb.notebook import Cell
+
+# Dotted names, as they are called after imports are resolved.
+_BINDING = frozenset(
+    {
+        "asyncio.create_task",
+        "asyncio.ensure_future",
+        "atexit.register",
+        "codecs.register",
+        "codecs.register_error",
+        "copyreg.constructor",
+        "copyreg.pickle",
+        "gc.callbacks",
+        "gc.disable",
+        "gc.enable",
+        "gc.freeze",
+        "gc.set_debug",
+        "gc.set_threshold",
+        "logging.addLevelName",
+        "logging.basicConfig",
+        "logging.captureWarnings",
+        "logging.config",
+        "logging.disable",
+        "logging.setLogRecordFactory",
+        "logging.setLoggerClass",
+        "matplotlib.colormaps.register",
+        "matplotlib.pyplot.connect",
+        "matplotlib.pyplot.register_cmap",
+        "mimetypes.add_type",
+        "numpy.seterrcall",
+        "os.nice",
+        "os.umask",
+        "pandas.api.extensions.register_dataframe_accessor",
+        "pandas.api.extensions.register_index_accessor",
+        "pandas.api.extensions.register_series_accessor",
+        "resource.setrlimit",
+        "signal.alarm",
+        "signal.setitimer",
+        "signal.signal",
+        "socket.setdefaulttimeout",
+        "sys.addaudithook",
+        "sys.setprofile",
+        "sys.setswitchinterval",
+        "sys.settrace",
+        "threading.Thread",
+        "threading.Timer",
+        "threading.setprofile",
+        "threading.settrace",
+        "time.tzset",
+        "weakref.finalize",
+        "IPython.core.magic.register_cell_magic",
+        "IPython.core.magic.register_line_cell_magic",
+        "IPython.core.magic.register_line_magic",
+        "IPython.core.magic.magics_class",
+        "IPython.core.magic.Magics",
+    }
+)
+# Methods whose effect lies in a library's own tables, whatever the object is called.
+_BINDING_METHODS = frozenset({"addFilter", "addHandler", "mpl_connect", "removeHandler", "setLevel"})
+# What `get_ipython()` may be asked without changing the shell for the cells below, and magics likewise.
+_HARMLESS_SHELL = frozenset(
+    {"run_line_magic", "run_cell_magic", "system", "getoutput", "run_cell", "user_ns", "ask_exit"}
+)
+_BINDING_MAGICS = frozenset(
+    {"alias", "alias_magic", "automagic", "gui", "load_ext", "macro", "pprint", "precision", "pylab", "reload_ext"}
+)
+_IDENTITY = ("weakref.", "gc.get_", "inspect.getsource", "inspect.stack", "inspect.currentframe", "ctypes.")
+
+
+def bindings(cell: Cell, aliases: Mapping[str, str]) -> tuple[Place, ...]:
+    """Return where a cell changes its process in a way that stays there."""
+    return _found(cell, lambda node: _binds(node, aliases))
+
+
+def identities(cell: Cell, aliases: Mapping[str, str]) -> tuple[Place, ...]:
+    """Return where a cell asks which object is which."""
+
+    def told(node: ast.AST) -> str:
+        dotted = _dotted(node, aliases)
+        return dotted if dotted and dotted.startswith(_IDENTITY) else _asks(node)
+
+    return _found(cell, told)
+
+
+def _found(cell: Cell, told: Callable[[ast.AST], str]) -> tuple[Place, ...]:
+    tree = to_python(cell.source).tree
+    found: dict[Place, None] = {}
+    for node in ast.walk(tree) if tree is not None else ():
+        what = told(node)
+        if what:
+            found[Place(cell.id, getattr(node, "lineno", 1), what)] = None
+    return tuple(found)
+
+
+def _binds(node: ast.AST, aliases: Mapping[str, str]) -> str:
+    dotted = _dotted(node, aliases)
+    if dotted in _BINDING:
+        return dotted
+    match node:
+        case ast.Call(func=ast.Attribute(attr=name)) if name in _BINDING_METHODS:
+            return name
+        case ast.Call(func=ast.Attribute(value=owner, attr="register")) if ":" in aliases.get(_first(owner), ""):
+            # `Sequence.register(Mine)`: the table is in the library's class.
+            return f"{_first(owner)}.register"
+        case ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id="get_ipython")), attr=name), args=args):
+            magic = args[0].value if args and isinstance(args[0], ast.Constant) else ""
+            if name in {"run_line_magic", "run_cell_magic"}:
+                return f"%{magic}" if magic in _BINDING_MAGICS else ""
+            return "" if name in _HARMLESS_SHELL else f"get_ipython().{name}"
+        case ast.Attribute(value=ast.Call(func=ast.Name(id="get_ipython")), attr=name) if name not in _HARMLESS_SHELL:
+            return f"get_ipython().{name}"
+        case ast.Assign(value=ast.Call(func=ast.Name(id="get_ipython"))):
+            # Under another name, nobody sees what is asked of it.
+            return "get_ipython"
+    return ""
+
+
+def _first(node: ast.AST) -> str:
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _asks(node: ast.AST) -> str:
+    match node:
+        case ast.Call(func=ast.Name(id="id")):
+            return "id"
+        case ast.Name(id="id", ctx=ast.Load()):
+            return "id"
+        case ast.Compare(left=left, ops=ops, comparators=others) if any(
+            isinstance(op, ast.Is | ast.IsNot) for op in ops
+        ):
+            # `x is None` asks for a singleton, which is one in every process.
+            if not any(isinstance(operand, ast.Constant) for operand in (left, *others)):
+                return "is"
+    return ""
+
+
+def _dotted(node: ast.AST, aliases: Mapping[str, str]) -> str:
+    """Return the full dotted name of an attribute chain on something imported, or nothing."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    first = aliases.get(_first(node), "")
+    return ".".join((first.replace(":", "."), *reversed(parts))) if first else ""

@@ -1,0 +1,49 @@
+"""Which attributes of imported things code sets: `json.dumps = faster`, `pd.DataFrame.total = total`."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from mlops_nb.steps.source import to_python
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mlops_nb.notebook import Cell
+
+
+def patched(cells: Iterable[Cell]) -> tuple[str, ...]:
+    """Return the dotted targets that these cells set or delete, such as `pd.DataFrame.total`, in order.
+
+    Whether the owner is a module or an imported class is known only in the kernel.
+    """
+    found: dict[str, None] = {}
+    for cell in cells:
+        tree = to_python(cell.source).tree
+        for node in ast.walk(tree) if tree is not None else ():
+            for target in _targets(node):
+                dotted = _dotted(target)
+                if dotted:
+                    found[dotted] = None
+    return tuple(found)
+
+
+def _targets(node: ast.AST) -> list[ast.expr]:
+    match node:
+        case ast.Assign(targets=targets) | ast.Delete(targets=targets):
+            return list(targets)
+        case ast.AugAssign(target=target) | ast.AnnAssign(target=target):
+            return [target]
+        case ast.Call(func=ast.Name(id="setattr" | "delattr"), args=[owner, ast.Constant(value=str(name)), *_]):
+            return [ast.Attribute(owner, name, ast.Store())]
+    return []
+
+
+def _dotted(target: ast.expr) -> str:
+    parts: list[str] = []
+    node = target
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join((node.id, *reversed(parts))) if isinstance(node, ast.Name) and parts else ""
