@@ -13,8 +13,8 @@ metadata     the log: runs, step runs, parameters, artifacts, model versions, wi
 snapshot     what a run stood on: commit, environment, the project's own modules
 registry     models, their immutable versions, and aliases
 project      finds the project's root, reads its settings, opens its stores
-lifecycle    the whole way as one page: read, plan, run, register
-cli          `mlops-nb VERB`
+lifecycle    the whole way as one page: read, plan, run, register, verify
+cli          the command line, one file a family of verbs
 errors       what every error has: a code, the fact, the next act
 
 The names below are what a script or a cell imports; each is loaded when it is first used.
@@ -29,14 +29,25 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mlops_nb.artifacts import load_model
     from mlops_nb.errors import MlopsNbError
-    from mlops_nb.lifecycle import check, read, run
+    from mlops_nb.lifecycle import check, read, run, verify
     from mlops_nb.lifecycle import plan_run as plan
     from mlops_nb.project import find_project
     from mlops_nb.registry import Registry
 
     __version__: str
 
-__all__ = ["MlopsNbError", "Registry", "__version__", "check", "find_project", "load_model", "plan", "read", "run"]
+__all__ = [
+    "MlopsNbError",
+    "Registry",
+    "__version__",
+    "check",
+    "find_project",
+    "load_model",
+    "plan",
+    "read",
+    "run",
+    "verify",
+]
 
 _PLACES = {
     "MlopsNbError": ("errors", "MlopsNbError"),
@@ -47,6 +58,7 @@ _PLACES = {
     "plan": ("lifecycle", "plan_run"),
     "read": ("lifecycle", "read"),
     "run": ("lifecycle", "run"),
+    "verify": ("lifecycle", "verify"),
 }
 
 

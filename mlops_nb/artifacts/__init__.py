@@ -1,7 +1,7 @@
 """Values as bytes: fingerprints, what crosses step boundaries, open formats, the content-addressed store."""
 
 from mlops_nb.artifacts.blob import CorruptArtifact, pack, unpack
-from mlops_nb.artifacts.fingerprint import IMMUTABLE, CannotFingerprint, Trace, behind, fingerprint
+from mlops_nb.artifacts.fingerprint import IMMUTABLE, CannotFingerprint, Trace, behind, fingerprint, has_hooks
 from mlops_nb.artifacts.fingerprint_code import code_globals, stateless
 from mlops_nb.artifacts.formats import JSON, PARQUET, PNG, SKOPS, SVG, CannotStore, type_name
 from mlops_nb.artifacts.formats_figure import Picture, dump_figure
@@ -42,6 +42,7 @@ __all__ = [
     "dump_table",
     "encode_json",
     "fingerprint",
+    "has_hooks",
     "load_json",
     "load_model",
     "load_table",

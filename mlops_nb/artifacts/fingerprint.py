@@ -75,7 +75,8 @@ class Trace:
     `shared` holds the ids of all mutable objects, `memory` the ids of the objects that own the memory of bare
     arrays, `framed` the same for arrays inside pandas objects, `globals` the names of the notebook that functions in
     the value read, `modules` the modules whose code the value refers to by name. `alive` keeps temporaries alive,
-    because an id is unique only as long as its object lives. `refs` are the tokens of the roots that were met.
+    because an id is unique only as long as its object lives. `refs` are the tokens of the roots that were met,
+    `nans` the NaN objects, which a container finds by identity.
     """
 
     shared: set[int] = field(default_factory=set)
@@ -85,6 +86,7 @@ class Trace:
     modules: set[str] = field(default_factory=set)
     alive: list[Any] = field(default_factory=list)
     refs: set[str] = field(default_factory=set)
+    nans: dict[int, float] = field(default_factory=dict)
 
 
 def fingerprint(
@@ -171,6 +173,8 @@ class Walker:
         kind = type(value)
         if kind in _PLAIN:
             self._plain(kind, value)
+            if value != value:  # noqa: PLR0124 - only NaN is not itself
+                self.trace.nans[id(value)] = value
             return
         token = self.roots.get(id(value))
         if token is not None:
@@ -213,6 +217,8 @@ class Walker:
         flat = list(values)
         if len(flat) < _BULK or not {type(value) for value in flat} <= _PLAIN:
             return False
+        # `x in values` finds a NaN by identity.
+        self.trace.nans.update((id(value), value) for value in flat if type(value) is float and value != value)  # noqa: PLR0124
         out = io.BytesIO()
         pickler = pickle.Pickler(out, protocol=4)
         # `fast` switches the memo off: equal values give equal bytes whether or not they are one object.
@@ -224,6 +230,9 @@ class Walker:
     def reduced(self, value: Any) -> None:
         """Hash an object by what pickle would store of it."""
         kind = type(value)
+        if self.namespace is not None and has_hooks(kind, self.namespace):
+            message = f"{kind.__name__} says itself what pickle sees of it"
+            raise CannotFingerprint(message)
         reducer = copyreg.dispatch_table.get(kind)
         reduced: Any = reducer(value) if reducer is not None else value.__reduce_ex__(4)
         self.trace.modules.add(kind.__module__)
@@ -299,6 +308,18 @@ def _byte_array(walker: Walker, value: bytearray) -> None:
     if not walker.met(value):
         walker.trace.shared.add(id(value))
         walker.buffer("bytearray", value)
+
+
+_HOOKS = ("__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__getnewargs__", "__getnewargs_ex__")
+
+
+def has_hooks(kind: type, namespace: Mapping[str, Any]) -> bool:
+    """Say whether the notebook's code decides what pickle sees of a class's instances: then a copy may differ."""
+    return any(
+        isinstance(hook, types.FunctionType) and hook.__globals__ is namespace
+        for base in kind.__mro__
+        for hook in map(vars(base).get, _HOOKS)
+    )
 
 
 def _view(walker: Walker, value: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import functools
 import sys
 import types
@@ -153,6 +154,9 @@ def cached(walker: Walker, given: functools._lru_cache_wrapper[Any]) -> None:
         walker.trace.modules.add(given.__module__)
         walker.tag("function", f"{given.__module__}.{given.__qualname__}".encode())
         return
+    if given.cache_info().currsize:
+        message = f"the cache of `{given.__name__}` holds results that nobody can read out"
+        raise CannotFingerprint(message)
     walker.trace.shared.add(id(given))
     walker.tag("cached", repr(given.cache_parameters()).encode())
     walker.walk(given.__wrapped__)
@@ -180,6 +184,9 @@ def class_(walker: Walker, value: type) -> None:
         if name not in _CLASS_PLUMBING and type(member).__name__ != "_abc_data":
             walker.walk(name)
             walker.walk(member)
+    if "_abc_impl" in vars(value):
+        registered = (reference() for reference in abc._get_dump(value)[0])  # type: ignore[attr-defined]  # noqa: SLF001 - as cloudpickle reads it
+        walker.walk(sorted(f"{other.__module__}.{other.__qualname__}" for other in registered if other is not None))
 
 
 def wrapper(walker: Walker, value: staticmethod[Any, Any] | classmethod[Any, Any, Any]) -> None:

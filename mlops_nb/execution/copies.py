@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_nb.errors import UsageError
+from mlops_nb.project import HOME
 from mlops_nb.snapshot import file_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HOME = ".mlops_nb"
 # What a run neither reads nor writes on purpose.
 _LEFT_OUT = frozenset({
     HOME, ".git", ".hg", ".svn", "__pycache__", ".ipynb_checkpoints", "node_modules", ".venv", ".tox", ".nox",

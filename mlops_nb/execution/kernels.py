@@ -7,6 +7,8 @@ import contextlib
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 _POLL_S = 0.05
 _GRACE_S = 3.0
 _MIB = 1 << 20
+# Nothing is ever written to it: where its input ends, the process that held the other end is gone, however it went.
+_GUARD = "import os, signal, sys; sys.stdin.buffer.read(); os.killpg(int(sys.argv[1]), signal.SIGKILL)"
 
 
 class KernelFailed(MlopsNbError):  # noqa: N818 - the name of the fact
@@ -102,7 +106,8 @@ def kernel(name: str, cwd: Path, env: Mapping[str, str]) -> Iterator[Kernel]:
             message = f"The kernel {name!r} did not start: {error}."
             raise KernelFailed(message, hint="Start it in JupyterLab to see why.") from error
         started = Kernel(manager, _pid(manager), folder)
-        yield started
+        with _guarded(started.pid):
+            yield started
     finally:
         if started is not None:
             started.kill("")
@@ -110,6 +115,32 @@ def kernel(name: str, cwd: Path, env: Mapping[str, str]) -> Iterator[Kernel]:
                 # Reaps the process and closes the sockets; there is nobody left to answer.
                 run_sync(started.manager.shutdown_kernel)(now=True)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _guarded(pid: int) -> Iterator[None]:
+    """Have a kernel's process group killed if this process is killed before the block ends.
+
+    A kernel notices by itself that its parent is gone; the processes that its cells started do not.
+    """
+    if os.name != "posix":
+        yield
+        return
+    nowhere = subprocess.DEVNULL
+    guard = subprocess.Popen(  # noqa: S603 - no shell, fixed words
+        [sys.executable, "-ISc", _GUARD, str(pid)],
+        stdin=subprocess.PIPE,
+        stdout=nowhere,
+        stderr=nowhere,
+        cwd="/",
+        # The terminal's interrupt is not for it.
+        start_new_session=True,
+    )
+    with guard:
+        try:
+            yield
+        finally:
+            guard.kill()
 
 
 def _pid(manager: Any) -> int:

@@ -96,26 +96,26 @@ class _Kernel:
 
 def _go_on_in(kernel: _Kernel, planned: PlannedStep, around: Surroundings) -> None:
     """Run the next steps in the same kernel, up to the last one that uses what cannot leave it."""
-    plan = around.plan
-    stays = {
-        name: item.problem
-        for item in around.progress.deltas[planned.name].changed
-        if item.problem
-        for name in item.names
-    }
-    kernels = plan.graph.kernels()
-    following = list(plan.steps[plan.steps.index(planned) + 1 :])
-    while following and not (
-        kernels.get(following[-1].name) == planned.name or _uses(following[-1].step, following[:-1], set(stays))
-    ):
-        following.pop()
-    if not following:
-        return
-    names = ", ".join(f"`{name}`" for name in sorted(stays)) or _tie(planned, following)
-    steps = ", ".join(f"`{step.name}`" for step in (planned, *following))
-    text = f"[MN305] {names} cannot leave its process; {steps} share one kernel"
-    around.listen(RunEvent("notice", around.run, planned.name, text=text))
-    for step in following:
+    steps = list(around.plan.steps)
+    position = steps.index(planned)
+    shared = around.plan.graph.kernels()
+    stays = _stays(planned, around)
+    told = False
+    while True:
+        following = steps[position + 1 :]
+        while following and not (
+            shared.get(following[-1].name) == planned.name or _uses(following[-1].step, following[:-1], stays)
+        ):
+            following.pop()
+        if not following:
+            return
+        names = ", ".join(f"`{name}`" for name in sorted(stays)) or _tie(planned, following)
+        text = f"[MN305] {names} cannot leave its process; the steps from `{planned.name}` on share one kernel"
+        if not told:
+            around.listen(RunEvent("notice", around.run, planned.name, text=text))
+            told = True
+        position += 1
+        step = steps[position]
         state = around.progress.before(around.plan, step.name)
         if around.progress.status.get(step.name) == "cached":
             around.log.reopen_step(around.run, step.name, text)
@@ -126,6 +126,13 @@ def _go_on_in(kernel: _Kernel, planned: PlannedStep, around: Surroundings) -> No
             _execute(step, state, around, kernel, live=True)
         except StepFailed:
             return
+        stays = (stays - step.step.flow.surely) | _stays(step, around)
+
+
+def _stays(planned: PlannedStep, around: Surroundings) -> set[str]:
+    """Return the names that a step left in its kernel and that nothing can take out of it."""
+    changed = around.progress.deltas[planned.name].changed
+    return {name for item in changed if item.problem for name in item.names}
 
 
 def _tie(planned: PlannedStep, following: list[PlannedStep]) -> str:
@@ -263,6 +270,13 @@ def _tries(  # noqa: PLR0913, PLR0917 - what a try consists of
         )
 
     outcome = run()
+    if outcome.error is not None and names is not None and not outcome.cancelled:
+        # It had a part of the namespace, and may have asked for more than its text says.
+        text = f"it raised {outcome.error.ename} on the part of the namespace it is known to read; again on the whole"
+        around.listen(RunEvent("notice", around.run, step.name, text=text))
+        document = step_document(around.plan.graph.notebook, step, store_url=around.store.url, state=digest, names=None)
+        kernel.renew()
+        outcome = run()
     wait_s = settings.retry_wait_s
     for attempt in range(settings.retries if not live else 0):
         if outcome.succeeded or outcome.cancelled:

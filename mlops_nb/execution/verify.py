@@ -15,21 +15,26 @@ and lock are not touched. Every kernel starts from the same random state.
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlops_nb.execution.kernels import require_kernel
+from mlops_nb.execution.notebook_run import kernel_session
 from mlops_nb.execution.verification import Difference, Verdict, Verification
 from mlops_nb.execution.verify_contents import compare_contents
 from mlops_nb.execution.verify_outputs import compare_outputs, parts_of
 from mlops_nb.execution.verify_runs import Ran, Runs, Subject
 from mlops_nb.notebook import Diagnostic
+from mlops_nb.pipeline import ADDED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mlops_nb.steps import StepGraph
+    from mlops_nb.notebook import Cell
+    from mlops_nb.steps import Step, StepGraph
 
 
 def refused(graph: StepGraph) -> Verification:
@@ -44,7 +49,11 @@ def verify_subject(subject: Subject) -> Verification:
     ------
     VerificationStopped
         When the watch was cancelled before there was an answer.
+    UsageError
+        When this machine does not have the notebook's kernel.
     """
+    if subject.open_session is kernel_session:
+        require_kernel(subject.graph.notebook.kernel_name)
     # Resolved, because a kernel's working directory is: paths that a notebook prints are compared.
     with tempfile.TemporaryDirectory(prefix="mlnb-verify-", ignore_cleanup_errors=True) as place:
         return _Verifying(subject, Runs(subject, Path(place).resolve())).answer()
@@ -132,11 +141,16 @@ class _Verifying:
             for item in compare_contents(whole.contents[step.name], there, None, numbers):
                 if item.name in waiting and item.name not in again.end.unlike(whole.end):
                     waiting.pop(item.name)
-                    writers = [cell for cell in step.cells if item.name in cell.source] or list(step.cells[-1:])
-                    cell = writers[-1]
+                    cell = _last_that_names(item.name, step)
                     known = next(old for old in differences if old.name == item.name)
                     located[item.name] = replace(known, step=step.name, cell=cell.id, cell_number=cell.index + 1)
         return [located.get(item.name, item) if item.what in {"variable", "sharing"} else item for item in differences]
+
+
+def _last_that_names(name: str, step: Step) -> Cell:
+    names = "|".join(re.findall(r"\w+", name))
+    naming = [cell for cell in step.cells if re.search(rf"\b({names})\b", cell.source)]
+    return (naming or list(step.cells))[-1]
 
 
 def _verdict(differences: list[Difference]) -> Verdict:
@@ -146,7 +160,8 @@ def _verdict(differences: list[Difference]) -> Verdict:
 
 
 def _counts(whole: Ran) -> dict[str, int]:
-    parts = [part for outputs in whole.outputs.values() for part in parts_of(outputs).values()]
+    of_cells = [outputs for cell, outputs in whole.outputs.items() if not cell.startswith(ADDED)]
+    parts = [part for outputs in of_cells for part in parts_of(outputs).values()]
     figures = sum(bool(part.picture) for part in parts)
     return {"variables": len(whole.end.variables), "outputs": len(parts) - figures, "figures": figures}
 

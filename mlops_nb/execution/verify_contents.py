@@ -11,8 +11,6 @@ from mlops_nb.execution.verification import Difference
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-CONTENTS_MIME = "application/vnd.mlops-nb.contents+json"
-
 
 @dataclass(frozen=True)
 class Contents:

@@ -34,7 +34,6 @@ _BLANKED = (
     (re.compile(r"\bOut ?\[\d+\]"), "Out[…]"),
     (re.compile(r"\bsk-(container|estimator)-id-\d+"), r"sk-\1-id-…"),
 )
-_IGNORED = frozenset({"application/vnd.mlops-nb.contents+json", "application/vnd.mlops-nb.evidence+json"})
 
 
 @dataclass(frozen=True)
@@ -71,9 +70,8 @@ def parts_of(outputs: Sequence[Mapping[str, Any]]) -> dict[str, Part]:
         else:
             displays += 1
             for mime, data in sorted(output["data"].items()):
-                if mime not in _IGNORED:
-                    name = mime if displays == 1 else f"{mime} of output {displays}"
-                    found[name] = _part(name, mime, data)
+                name = mime if displays == 1 else f"{mime} of output {displays}"
+                found[name] = _part(name, mime, data)
     found |= {name: Part(name, _blanked(text)) for name, text in streams.items()}
     return found
 

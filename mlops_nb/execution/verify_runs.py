@@ -17,10 +17,12 @@ from mlops_nb.errors import MlopsNbError
 from mlops_nb.execution.copies import changed_files, copy_project
 from mlops_nb.execution.kernels import Watch
 from mlops_nb.execution.notebook_run import Ending, Limits, Session
-from mlops_nb.execution.verify_contents import CONTENTS_MIME, Contents
+from mlops_nb.execution.verify_contents import Contents
 from mlops_nb.handover import Delta, State
+from mlops_nb.handover.witness import CONTENTS_MIME
 from mlops_nb.metadata import StepError
 from mlops_nb.notebook import Role, code_cell, new_document, read_tags, write_notebook
+from mlops_nb.pipeline import ADDED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -38,6 +40,8 @@ class VerificationStopped(MlopsNbError):  # noqa: N818 - the name of the fact
     """The verification was ended before it had an answer."""
 
     code = "verification-stopped"
+    # What shells report for a program that an interrupt ended.
+    exit_code = 130
 
 
 class RunCopy(Protocol):
@@ -128,6 +132,9 @@ class Runs:
         executed = json.loads(place.read_text(encoding="utf-8"))
         contents = _contents(executed)
         error = None if "" in contents else self._error(executed, ending)
+        if error is not None and error.cell_id.startswith(ADDED):
+            message = f"The notebook's kernel cannot tell what it holds: {error.ename}: {error.evalue}."
+            raise MlopsNbError(message, hint="Install mlops_nb in the kernel's environment.")
         return Ran(contents, _outputs(executed), self._files(notebook), error, seconds=seconds)
 
     def _whole_document(self, *, after_steps: bool) -> dict[str, Any]:
@@ -181,7 +188,7 @@ class Runs:
         subject = self.subject
         place = self.place / "thawed.ipynb"
         call = f'__import__("mlops_nb.handover", fromlist=["begin"]).begin({store_url!r}, {state!r})'
-        cells = [code_cell(call, "begin"), _tell_cell(label, self.numbers_to)]
+        cells = [code_cell(call, f"{ADDED}-begin"), _tell_cell(label, self.numbers_to)]
         write_notebook(new_document(cells, subject.graph.notebook), place)
         root = self.place / "copy" / (subject.root.name or "root")
         folder = root / subject.graph.notebook.path.absolute().parent.relative_to(subject.root)
@@ -220,7 +227,7 @@ def _unheard(what: str, cell: str) -> None:
 
 def _tell_cell(label: str, numbers_to: str) -> dict[str, Any]:
     room = '__import__("mlops_nb.handover.witness", fromlist=["tell"])'
-    return code_cell(f"{room}.tell({label!r}, {numbers_to!r})", f"mlops-nb-tell-{label}"[:64])
+    return code_cell(f"{room}.tell({label!r}, {numbers_to!r})", f"{ADDED}-tell-{label}"[:64], tags=(ADDED,))
 
 
 def _contents(executed: Mapping[str, Any]) -> dict[str, Contents]:
@@ -263,6 +270,6 @@ class _Seeded:
             self.seeded = True
             document = json.loads(place.read_text(encoding="utf-8"))
             room = '__import__("mlops_nb.handover.witness", fromlist=["start"])'
-            document["cells"].insert(0, code_cell(f"{room}.start({SEED})", "mlops-nb-start", tags=("mlops-nb",)))
+            document["cells"].insert(0, code_cell(f"{room}.start({SEED})", f"{ADDED}-start", tags=(ADDED,)))
             write_notebook(document, place)
         return self.session.run(place, parameters, limits, on_cell)

@@ -14,24 +14,35 @@
 from __future__ import annotations
 
 import base64
+import math
 import re
+import secrets
 import sys
 import types
+import weakref
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import IMMUTABLE, Trace, pack, stateless, unpack
 from mlops_nb.handover.groups import Group, deeply, groups_of
-from mlops_nb.handover.pickling import CannotLeaveProcess, Identities, dumps, loads
+from mlops_nb.handover.pickling import NAN, CannotLeaveProcess, Identities, dumps, loads
+from mlops_nb.handover.process_state import is_of_project
 from mlops_nb.handover.state import Covariable, State
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from pickle import PickleBuffer
 
     from mlops_nb.artifacts import ArtifactStore
 
 INLINE_BYTES = 4096
 _HISTORY = re.compile(r"_(i?\d*|ii|iii|_|__|dh|ih|oh|exit_code)")
+
+
+_PLUMBING = frozenset(
+    {"__name__", "__doc__", "__package__", "__loader__", "__spec__", "__builtins__", "__builtin__", "__file__"}
+)
 
 
 def variables(namespace: Mapping[str, Any], hidden: Mapping[str, Any]) -> dict[str, Any]:
@@ -40,7 +51,7 @@ def variables(namespace: Mapping[str, Any], hidden: Mapping[str, Any]) -> dict[s
         name: value
         for name, value in namespace.items()
         if not (name in hidden and hidden[name] is value)
-        and not (name.startswith("__") and name.endswith("__"))
+        and name not in _PLUMBING
         and not _HISTORY.fullmatch(name)
         and name not in {"In", "Out"}
     }
@@ -48,15 +59,48 @@ def variables(namespace: Mapping[str, Any], hidden: Mapping[str, Any]) -> dict[s
 
 @dataclass
 class Roots:
-    """Which object in this process is which, by the token that identifies it across processes."""
+    """Which object in this process is which, by the token that identifies it across processes.
 
-    tokens: dict[int, str] = field(default_factory=dict)
+    While the notebook's code runs, objects are held weakly where they can be: an object that only we kept alive would
+    still be there for the code's weak references and finalizers.
+    """
+
     objects: dict[str, Any] = field(default_factory=dict)
+    _known: dict[int, tuple[str, Callable[[], Any]]] = field(default_factory=dict)
 
     def learn(self, token: str, value: Any) -> None:
-        """Take note that `value` is the object of that token; it is kept alive, so its id stays its own."""
-        self.tokens[id(value)] = token
+        """Take note that `value` is the object of that token."""
         self.objects[token] = value
+        try:
+            held: Callable[[], Any] = weakref.ref(value)
+        except TypeError:
+            held = partial(_itself, value)
+        self._known[id(value)] = (token, held)
+
+    def token(self, value: Any) -> str | None:
+        """Return the token of an object, if it has one."""
+        token, held = self._known.get(id(value), ("", None))
+        return token if held is not None and held() is value else None
+
+    def nan(self, value: float) -> str:
+        """Return the token of a NaN object."""
+        numpy = sys.modules.get("numpy")
+        if value is math.nan:  # noqa: PLW0177 - which object it is
+            return f"{NAN}math"
+        if numpy is not None and value is numpy.nan:
+            return f"{NAN}numpy"
+        known = next((token for token, held in self.objects.items() if held is value), None)
+        token = known or f"{NAN}{secrets.token_hex(8)}"
+        self.objects[token] = value
+        return token
+
+    def let_go(self) -> None:
+        """Hold no object any longer than the notebook does; NaN objects have nothing that could be missed."""
+        self.objects = {token: value for token, value in self.objects.items() if token.startswith(NAN)}
+
+
+def _itself(value: Any) -> Any:
+    return value
 
 
 @dataclass(frozen=True)
@@ -150,7 +194,7 @@ def described(value: Any) -> str:
 
 def _token(name: str, value: Any, process: Process, step: str) -> str:
     """Return what identifies a root: as it was thawed, else the step that made it and its first name."""
-    return process.roots.tokens.get(id(value)) or f"{step}:{name}"
+    return process.roots.token(value) or f"{step}:{name}"
 
 
 def _is_root(value: Any) -> bool:
@@ -202,30 +246,39 @@ def _store(
         group.fingerprint,
         types=described_as,
         globals=tuple(sorted(trace.globals - set(group.names))),
-        modules=tuple(sorted(filter(_of_project, trace.modules))),
+        modules=tuple(sorted(filter(is_of_project, trace.modules))),
         oids=oids,
         refs=tuple(sorted(trace.refs)),
     )
     # A value whose walk broke off may refer to more than the walk met.
     unknown = group.fingerprint.startswith("unknown-")
     roots = {key: token for key, token in others.items() if token in trace.refs or unknown}
+    roots |= {key: process.roots.nan(value) for key, value in trace.nans.items()}
     owners = frozenset(trace.memory & trace.framed) | _shared_owners(trace)
-    try:
-        pickled, buffers = deeply(
-            lambda: dumps(value, namespace=process.namespace, identities=process.identities, owners=owners, roots=roots)
+
+    def pickle_of(*, in_band: bool = False) -> tuple[bytes, list[PickleBuffer]]:
+        return deeply(
+            lambda: dumps(
+                value,
+                namespace=process.namespace,
+                identities=process.identities,
+                owners=owners,
+                roots=roots,
+                in_band=in_band,
+            )
         )
+
+    try:
+        pickled, buffers = pickle_of()
     except (CannotLeaveProcess, RecursionError) as error:
         return replace(item, problem=str(error) or type(error).__name__)
     if unknown:
         item = replace(item, refs=tuple(sorted(roots.values())))
     size = len(pickled) + sum(buffer.raw().nbytes for buffer in buffers)
-    if size <= INLINE_BYTES and not buffers:
+    if size <= INLINE_BYTES:
+        if buffers:
+            # In band, so that what is thawed owns its memory, as it did.
+            pickled = pickle_of(in_band=True)[0]
         return replace(item, inline=base64.b64encode(pickled).decode(), bytes=size)
     digest, _ = process.store.put(pack(pickled, buffers))
     return replace(item, blob=digest, bytes=size)
-
-
-def _of_project(module: str) -> bool:
-    """Say whether a module's file is neither Python's nor an installed package's."""
-    file = getattr(sys.modules.get(module), "__file__", None)
-    return file is not None and not file.startswith((sys.prefix, sys.base_prefix)) and "-packages" not in file

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_nb.artifacts import ArtifactStore, fingerprint
 from mlops_nb.handover.ambient import EARLY, STREAMS, Baseline, read_ambient, write_ambient
 from mlops_nb.handover.covariables import Process, freeze, thaw, thaw_one, variables
-from mlops_nb.handover.process_state import read_process_state, write_process_state
+from mlops_nb.handover.process_state import HISTORY, read_process_state, write_process_state
 from mlops_nb.handover.state import Covariable, Delta, State
 
 if TYPE_CHECKING:
@@ -31,6 +31,24 @@ EVIDENCE_MIME = "application/vnd.mlops-nb.evidence+json"
 _KEPT = "_mlops_nb_session"
 _BASELINE = "_mlops_nb_baseline"
 _OF_THE_MACHINE = ("/proc", "/dev", "/sys", "/etc", "/usr", "/lib", "/run", "/var/lib", "/var/cache")
+_MOVES = frozenset(
+    {
+        "os.rename",
+        "os.remove",
+        "os.link",
+        "os.symlink",
+        "os.truncate",
+        "os.rmdir",
+        "os.mkdir",
+        "shutil.copyfile",
+        "shutil.move",
+        "shutil.copytree",
+        "shutil.rmtree",
+        "shutil.make_archive",
+        "shutil.unpack_archive",
+    }
+)
+_LISTS = frozenset({"os.listdir", "os.scandir"})
 _OPEN_FOR_WRITING = os.O_WRONLY | os.O_RDWR
 
 
@@ -70,7 +88,18 @@ class _Files:
         sys.addaudithook(self._heard)
 
     def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if not self.listening or event != "open" or not isinstance(arguments[0], str | bytes | os.PathLike):
+        if not self.listening:
+            return
+        if event in _MOVES:
+            # Renamed, copied, made or removed: both names are written, as far as an order is concerned.
+            for place in arguments[:2]:
+                if isinstance(place, str | bytes | os.PathLike):
+                    self.written.add(os.path.abspath(os.fsdecode(place)))  # noqa: PTH100
+            return
+        if event in _LISTS and arguments and isinstance(arguments[0], str | bytes | os.PathLike):
+            self.read.add(os.path.abspath(os.fsdecode(arguments[0])))  # noqa: PTH100
+            return
+        if event != "open" or not isinstance(arguments[0], str | bytes | os.PathLike):
             return
         path = os.path.abspath(os.fsdecode(arguments[0]))  # noqa: PTH100 - called for every open, and links stay
         mode, flags = arguments[1], arguments[2]
@@ -140,7 +169,10 @@ def begin(store_url: str, state_digest: str, parts: Iterable[str] | None = None,
     if number:
         # This cell counts as well, and is the last one that does.
         shell.execution_count = number - 1
+        typed = namespace["_ih"]
+        typed[:] = [*typed[:number], *[""] * (number - len(typed))] if HISTORY in values else [""] * number
     session.streams = _stream_prints(read_ambient(session.baseline), namespace)
+    process.roots.let_go()
     session.seconds = time.perf_counter() - started
     session.files.listen()
 
@@ -165,6 +197,7 @@ def go_on(store_url: str, state_digest: str, parts: Iterable[str] | None = None)
         values, _ = thaw(state.only(missing), session.process)
         namespace.update({name: values[name] for name in missing if name in values})
     session.streams = _stream_prints(read_ambient(session.baseline), namespace)
+    session.process.roots.let_go()
     session.files.read.clear()
     session.files.written.clear()
     session.files.listening = True

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
-from mlops_nb.artifacts import behind, fingerprint, stateless
+from mlops_nb.artifacts import behind, fingerprint, has_hooks, stateless
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -35,6 +35,20 @@ _LRU_CACHE = type(functools.lru_cache(id))
 
 class CannotLeaveProcess(Exception):  # noqa: N818 - told to the caller as a fact
     """The value is tied to its process: an open file, a generator, a lock, a connection."""
+
+
+# Tokens of NaN objects: the libraries' own, or one of the notebook's.
+NAN = "nan:"
+
+
+def _nan(token: str) -> float:
+    import math
+
+    if token == f"{NAN}numpy":
+        import numpy as np
+
+        return np.nan
+    return math.nan if token == f"{NAN}math" else float("nan")
 
 
 class Identities:
@@ -94,7 +108,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         self._owners = owners
         self._roots = roots
 
-    def reducer_override(self, obj: Any) -> Any:
+    def reducer_override(self, obj: Any) -> Any:  # noqa: C901 - one branch a kind
         """Reduce what cloudpickle would reduce to something else than it was."""
         kind = type(obj)
         if kind is types.FunctionType:
@@ -109,8 +123,15 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             return functools.cached_property, (obj.func,), {"attrname": obj.attrname}, None, None, _set_attributes
         elif kind is _LRU_CACHE and _of_notebook(obj, self._namespace):
             return self._reduce_cached(obj)
-        elif kind.__module__ == "numpy" and kind.__name__ == "ndarray":
+        elif kind.__module__ == "numpy" and kind.__name__ in {"ndarray", "memmap", "void"}:
             return self._reduce_array(obj)
+        elif isinstance(obj, type):
+            self._check_class(obj)
+        elif isinstance(obj, BaseException):
+            self._check_exception(obj)
+        elif has_hooks(kind, self._namespace):
+            message = f"{kind.__name__} says itself what pickle sees of it, so a copy may be another"
+            raise CannotLeaveProcess(message)
         elif kind.__name__ in _BOUND_TO_PROCESS and kind.__module__ in _BOUND_TO_PROCESS[kind.__name__]:
             message = f"a {kind.__name__} lives in its process only"
             raise CannotLeaveProcess(message)
@@ -153,8 +174,37 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             raise CannotLeaveProcess(message)
         return _make_cached, (function.__wrapped__, function.cache_parameters())
 
+    def _check_class(self, kind: type) -> None:
+        """Refuse a class that cannot be made again without running the notebook's code."""
+        if kind.__module__ != "__main__":
+            return
+        hooks = [vars(base).get("__init_subclass__") for base in kind.__mro__[1:]]
+        if type(kind).__module__ == "__main__" or any(
+            getattr(hook, "__func__", hook) is not None
+            and getattr(getattr(hook, "__func__", hook), "__globals__", None) is self._namespace
+            for hook in hooks
+        ):
+            message = f"making the class {kind.__name__} again would run the notebook's code for new classes"
+            raise CannotLeaveProcess(message)
+
+    def _check_exception(self, error: BaseException) -> None:
+        """Refuse an exception of which pickle would lose a part."""
+        own = vars(type(error)).get("__init__")
+        if (
+            error.__traceback__ is not None
+            or error.__cause__ is not None
+            or (isinstance(own, types.FunctionType) and own.__globals__ is self._namespace)
+        ):
+            message = f"a {type(error).__name__} leaves its traceback, its cause or its arguments behind"
+            raise CannotLeaveProcess(message)
+
     def _reduce_array(self, array: np.ndarray) -> Any:
         base = _owner(array)
+        if type(array).__name__ != "ndarray" or type(base).__name__ == "memmap" or _borrows(base):
+            message = f"a {type(array).__name__} over memory that belongs to something else"
+            if type(array).__name__ == "void" and array.base is None:
+                return NotImplemented
+            raise CannotLeaveProcess(message)
         if base is not array and id(base) in self._owners:
             offset = array.__array_interface__["data"][0] - base.__array_interface__["data"][0]
             place = (base, array.dtype, array.shape, array.strides, offset, array.flags.writeable)
@@ -177,6 +227,8 @@ class ReferringPickler(NotebookPickler):
 
 # Types that pickle refuses, or worse, accepts and gives back as something else.
 _BOUND_TO_PROCESS = {
+    # cloudpickle copies the bytes behind it.
+    "memoryview": {"builtins"},
     # cloudpickle turns an open text file into a StringIO of its content.
     "TextIOWrapper": {"_io"},
     "BufferedReader": {"_io"},
@@ -200,10 +252,23 @@ def _of_notebook(function: Any, namespace: Mapping[str, Any]) -> bool:
 def _owner(array: np.ndarray) -> np.ndarray:
     import numpy as np
 
-    owner = array
-    while isinstance(owner.base, np.ndarray):
-        owner = owner.base
-    return owner
+    owner: Any = array
+    while True:
+        base = owner.base
+        if type(base).__name__ == "DummyArray":
+            # What `as_strided` puts between a view and its array.
+            base = base.base
+        if not isinstance(base, np.ndarray):
+            return owner  # type: ignore[no-any-return]
+        owner = base
+
+
+def _borrows(array: np.ndarray) -> bool:
+    """Say whether an array lies in the memory of a Python object that code can write through."""
+    base: Any = array.base
+    while isinstance(base, memoryview):
+        base = base.obj
+    return isinstance(base, bytearray) or type(base).__module__ in {"array", "ctypes", "_ctypes"}
 
 
 def _make_function(
@@ -278,13 +343,14 @@ def _make_readonly(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def dumps(
+def dumps(  # noqa: PLR0913 - what freezing depends on
     value: Any,
     *,
     namespace: Mapping[str, Any],
     identities: Identities,
     owners: frozenset[int] = frozenset(),
     roots: Mapping[int, str] | None = None,
+    in_band: bool = False,
 ) -> tuple[bytes, list[pickle.PickleBuffer]]:
     """Pickle a value of the notebook; return the pickle and its large buffers.
 
@@ -301,7 +367,7 @@ def dumps(
         namespace=namespace,
         identities=identities,
         owners=owners,
-        buffer_callback=buffers.append,
+        buffer_callback=None if in_band else buffers.append,
         roots=roots or {},
     )
     try:
@@ -325,7 +391,7 @@ class NotebookUnpickler(pickle.Unpickler):
         buffers: Sequence[Any],
         namespace: dict[str, Any],
         identities: Identities,
-        objects: Mapping[str, Any],
+        objects: dict[str, Any],
     ) -> None:
         super().__init__(io.BytesIO(data), buffers=buffers)
         self._objects = objects
@@ -334,6 +400,8 @@ class NotebookUnpickler(pickle.Unpickler):
 
     def persistent_load(self, token: str) -> Any:
         """Return the object that was stored elsewhere; it has been thawed before."""
+        if token.startswith(NAN):
+            return self._objects.setdefault(token, _nan(token))
         return self._objects[token]
 
     def find_class(self, module: str, name: str) -> Any:
@@ -355,7 +423,7 @@ def loads(
     *,
     namespace: dict[str, Any],
     identities: Identities,
-    objects: Mapping[str, Any] | None = None,
+    objects: dict[str, Any] | None = None,
 ) -> Any:
     """Thaw what `dumps` froze; `objects` are those it refers to. Only ever called with content of our own store."""
     return NotebookUnpickler(pickled, buffers, namespace, identities, objects or {}).load()

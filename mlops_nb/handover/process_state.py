@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 PATCHES = "@patches"
 FIGURES = "@figures"
 HISTORY = "@history"
+MODULE = "@module:"
 _NOTHING = object()
 _HISTORY_NAMES = ("_", "__", "___", "_i", "_ii", "_iii", "_ih", "_oh", "_dh")
 
@@ -39,10 +40,11 @@ def read_process_state(shell: Any, patches: Iterable[str], *, history: bool) -> 
         FIGURES: _read_figures(),
         HISTORY: _read_history(shell) if history else None,
     }
+    found |= {f"{MODULE}{name}": _module_data(module) for name, module in _project_modules()}
     return {name: value for name, value in found.items() if value}
 
 
-def write_process_state(shell: Any, name: str, value: Any) -> None:
+def write_process_state(shell: Any, name: str, value: Any) -> None:  # noqa: C901 - one branch a kind
     """Put back what `read_process_state` read."""
     if name == PATCHES:
         for (module, path, attribute), held in value.items():
@@ -54,6 +56,8 @@ def write_process_state(shell: Any, name: str, value: Any) -> None:
                     delattr(owner, attribute)
             else:
                 setattr(owner, attribute, held[0])
+    elif name.startswith(MODULE):
+        vars(importlib.import_module(name.removeprefix(MODULE))).update(value)
     elif name == FIGURES:
         # Thawing a figure that was open opens it again; which one is current is left to say.
         import matplotlib.pyplot as plt
@@ -65,9 +69,9 @@ def write_process_state(shell: Any, name: str, value: Any) -> None:
         namespace["_ih"][:] = value["_ih"]
         namespace["_oh"].clear()
         namespace["_oh"].update(value["_oh"])
-        namespace.update({key: held for key, held in value.items() if key not in {"_ih", "_oh", "_dh"}})
-        for key, held in (("_", "_"), ("__", "__"), ("___", "___")):
-            setattr(shell.displayhook, key, value.get(held, ""))
+        namespace.update({key: held for key, held in value.items() if key not in {"_ih", "_oh", "_dh", "shown"}})
+        for key, held in value["shown"].items():
+            setattr(shell.displayhook, key, held)
 
 
 def _read_patches(namespace: dict[str, Any], patches: Iterable[str]) -> dict[tuple[str, str, str], Any]:
@@ -110,4 +114,31 @@ def _read_history(shell: Any) -> dict[str, Any]:
     found = {name: namespace[name] for name in _HISTORY_NAMES if name in namespace and name != "_dh"}
     found |= {name: value for name, value in namespace.items() if name[:1] == "_" and name[1:].isdigit()}
     found |= {name: value for name, value in namespace.items() if name[:2] == "_i" and name[2:].isdigit()}
-    return {**found, "_ih": list(namespace["_ih"]), "_oh": dict(namespace["_oh"])}
+    # The cells that hand over are not the notebook's.
+    typed = [source for source in namespace["_ih"] if not source.startswith('__import__("mlops_nb.')]
+    shown = {key: getattr(shell.displayhook, key, "") for key in ("_", "__", "___")}
+    return {**found, "_ih": typed, "_oh": dict(namespace["_oh"]), "shown": shown}
+
+
+def _project_modules() -> list[tuple[str, types.ModuleType]]:
+    """Return the loaded modules that belong to the person's project: code beside the notebook may hold state."""
+    return [(name, module) for name, module in list(sys.modules.items()) if is_of_project(name)]
+
+
+def is_of_project(name: str) -> bool:
+    """Say whether a module's file is neither Python's nor an installed package's."""
+    file = getattr(sys.modules.get(name), "__file__", None)
+    if file is None or name == "__main__" or name.split(".", maxsplit=1)[0] == "mlops_nb":
+        return False
+    return not file.startswith((sys.prefix, sys.base_prefix)) and "-packages" not in file
+
+
+def _module_data(module: types.ModuleType) -> dict[str, Any]:
+    """Return the values in a module that are neither code nor other modules."""
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if not name.startswith("__")
+        and not isinstance(value, type | types.ModuleType | types.FunctionType | types.BuiltinFunctionType)
+        and type(value).__module__ not in {"typing", "__future__"}
+    }

@@ -108,7 +108,7 @@ def identities(cell: Cell, aliases: Mapping[str, str]) -> tuple[Place, ...]:
 def _found(cell: Cell, told: Callable[[ast.AST], str]) -> tuple[Place, ...]:
     tree = to_python(cell.source).tree
     found: dict[Place, None] = {}
-    for node in ast.walk(tree) if tree is not None else ():
+    for node in ast.walk(tree):
         what = told(node)
         if what:
             found[Place(cell.id, getattr(node, "lineno", 1), what)] = None
@@ -148,6 +148,8 @@ def _asks(node: ast.AST) -> str:
             return "id"
         case ast.Name(id="id", ctx=ast.Load()):
             return "id"
+        case ast.Attribute(attr="__subclasses__" | "__weakref__" as name):
+            return name
         case ast.Compare(left=left, ops=ops, comparators=others) if any(
             isinstance(op, ast.Is | ast.IsNot) for op in ops
         ):

@@ -269,7 +269,12 @@ def _steps(
             cell_flow = flows[cell.id]
             if tags.role in PRELUDE or part.tag == PRELUDE_STEP:
                 needs = {name for name in (*cell_flow.uses, *cell_flow.deferred) if name not in BUILTINS}
-                if tags.role in PRELUDE and cell_flow.effects and needs <= of_prelude | set(cell_flow.defines):
+                if (
+                    tags.role in PRELUDE
+                    and cell_flow.effects
+                    and not cell_flow.writes_files
+                    and needs <= of_prelude | set(cell_flow.defines)
+                ):
                     replay.append(cell)
                 if tags.role in PRELUDE and not cell_flow.effects:
                     # What it imports or defines must be there for the effects of later prelude cells.

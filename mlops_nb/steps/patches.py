@@ -21,7 +21,7 @@ def patched(cells: Iterable[Cell]) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for cell in cells:
         tree = to_python(cell.source).tree
-        for node in ast.walk(tree) if tree is not None else ():
+        for node in ast.walk(tree):
             for target in _targets(node):
                 dotted = _dotted(target)
                 if dotted:

@@ -155,7 +155,7 @@ class _Writer:
     def _meets(self, needs: frozenset[tuple[str, str]], on_the_way: frozenset[str]) -> bool:
         for name, kind in needs:
             held = self.held.get(name)
-            if held is None or held.kind not in _MEETS.get(kind, {kind}) and kind != _BOUND:
+            if held is None or (held.kind not in _MEETS.get(kind, {kind}) and kind != _BOUND):
                 return False
             if kind == "function" and (name in on_the_way or not self._meets(held.needs, on_the_way | {name})):
                 return False
@@ -549,7 +549,7 @@ def _change_frame(w: _Writer) -> None:
     )
     rows = [name for name in NAMES if name in w.held and w.held[name].kind == "list"]
     x = w.of("frame")
-    w.write(form.replace("{}", "{0}").format(x, w.pick(*({*rows} - {x} and sorted({*rows} - {x}) or ["[]"]))))
+    w.write(form.replace("{}", "{0}").format(x, w.pick(*(({*rows} - {x} and sorted({*rows} - {x})) or ["[]"]))))
 
 
 def _change_series(w: _Writer) -> None:

@@ -24,7 +24,7 @@ PLAIN = (type(None), bool, int, float, complex, str, bytes, decimal.Decimal)
 FILTER_PREFIX = "told "
 ENVIRONMENT_PREFIX = "TOLD_"
 _PLUMBING = {"__dict__", "__weakref__", "__module__", "__doc__", "__qualname__", "__firstlineno__"}
-_PLUMBING |= {"__static_attributes__", "__annotations_cache__", "__annotate_func__"}
+_PLUMBING |= {"__static_attributes__", "__annotations_cache__", "__annotate_func__", "__slotnames__"}
 
 
 def report(namespace: Mapping[str, Any], names: Iterable[str]) -> str:
@@ -128,7 +128,8 @@ class _Teller:
         if isinstance(value, types.CellType):
             return f"cell {self.told(value.cell_contents)}"
         if isinstance(value, type):
-            members = {name: member for name, member in vars(value).items() if name not in _PLUMBING}
+            # In an order of their own: cloudpickle sorts a class's members.
+            members = {name: vars(value)[name] for name in sorted(vars(value).keys() - _PLUMBING)}
             return f"class {value.__qualname__} {self._all(value.__bases__)} {self._pairs(members)}"
         if isinstance(value, staticmethod | classmethod):
             return f"{type(value).__name__} {self.told(value.__func__)}"

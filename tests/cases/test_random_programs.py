@@ -84,6 +84,8 @@ def finish(notebook: Path, program: Program, sessions: ForkedSessions, *, edited
     state = State()
     for step in finished.result.record.steps:
         state = state.after(Delta.from_json(store.get(step.outcome["delta"])))
+    cannot = {item.names: item.problem for item in state.covariables if item.problem}
+    assert not cannot, f"{cannot}\n{program}"
     digest = store.put(state.to_json().encode())[0]
     begin = f"__import__('mlops_nb.handover', fromlist=['x']).begin({store.url!r}, {digest!r})"
     return finished, outcome(notebook.parent, sessions, begin)

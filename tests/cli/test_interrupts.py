@@ -16,16 +16,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # The slow cell starts a child too, and waits only as long as there is no file `go`.
+QUICK = "import pathlib, subprocess, time\nquick = 1"
+SLOW = """\
+if not pathlib.Path('go').exists():
+    child = subprocess.Popen(['sleep', '300'])
+    pathlib.Path('waiting').touch()
+    time.sleep(300)
+slow = quick + 1"""
+STUBBORN = """\
+import pathlib, time
+while True:
+    try:
+        pathlib.Path('waiting').touch()
+        time.sleep(300)
+    except KeyboardInterrupt:
+        pass"""
 CELLS = [
-    ("step:quick", "import pathlib, subprocess, time\nquick = 1"),
-    (
-        "step:slow",
-        "if not pathlib.Path('go').exists():\n"
-        "    child = subprocess.Popen(['sleep', '300'])\n"
-        "    pathlib.Path('waiting').touch()\n"
-        "    time.sleep(300)\n"
-        "slow = quick + 1",
-    ),
+    ("step:quick", QUICK),
+    ("step:slow", SLOW),
     ("step:after", "after = slow + 1"),
     ("pipeline-metrics", "print(after)"),
 ]
@@ -51,14 +59,11 @@ def goes_on(folder: Path) -> None:
     assert again.json["scraps"] == {"after": 3}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=["SIGINT", "SIGTERM", "SIGHUP"])
-def test_an_interrupted_run_is_recorded_as_cancelled_and_leaves_no_process(
-    notebook: Path, number: signal.Signals
-) -> None:
+def test_an_interrupted_run_is_recorded_as_cancelled_leaves_no_process_and_can_go_on(notebook: Path) -> None:
     folder = notebook.parent
     started = Started(folder, "run", "slow.ipynb", "--json")
     waiting(started, folder)
-    started.signal(number)
+    started.signal(signal.SIGINT)
     ended = started.wait()
 
     assert ended.code == 130
@@ -68,41 +73,33 @@ def test_an_interrupted_run_is_recorded_as_cancelled_and_leaves_no_process(
     shown = call(folder, "show", "last", "--json").json
     assert (shown["run"]["status"], shown["run"]["reason"]) == ("cancelled", "interrupted")
     assert all(step["finished"] for step in shown["steps"])
-    if number is signal.SIGINT:
-        goes_on(folder)
+    goes_on(folder)
 
 
-def test_impatient_interrupts_do_no_harm(notebook: Path) -> None:
-    folder = notebook.parent
-    started = Started(folder, "run", "slow.ipynb", "--json")
-    waiting(started, folder)
-    for _ in range(3):
-        started.signal(signal.SIGINT)
+def test_a_terminated_run_whose_cell_ignores_interrupts_ends_all_the_same(tmp_path: Path) -> None:
+    write(tmp_path / "stubborn.ipynb", [("step:stubborn", STUBBORN)])
+    started = Started(tmp_path, "run", "stubborn.ipynb", "--json")
+    wait_until((tmp_path / "waiting").exists)
+    started.signal(signal.SIGTERM)
+    ended = started.wait(timeout=30)
+
+    assert (ended.code, ended.json["status"]) == (130, "cancelled")
+    assert not started.descendants()
+
+
+def test_a_closed_terminal_and_impatient_interrupts_do_no_harm(tmp_path: Path) -> None:
+    write(tmp_path / "slow.ipynb", [("step:slow", f"{QUICK}\n{SLOW}")])
+    started = Started(tmp_path, "run", "slow.ipynb", "--json")
+    waiting(started, tmp_path)
+    started.signal(signal.SIGHUP)
+    started.signal(signal.SIGINT)
+    started.signal(signal.SIGINT)
     ended = started.wait()
 
     assert ended.code == 130
     assert "Traceback" not in ended.err
     wait_until(lambda: not started.descendants(), timeout=10)
-    assert call(folder, "runs", "--json").json[0]["status"] == "cancelled"
-
-
-def test_a_cell_that_ignores_the_interrupt_is_killed(tmp_path: Path) -> None:
-    stubborn = (
-        "import pathlib, time\n"
-        "while True:\n"
-        "    try:\n"
-        "        pathlib.Path('waiting').touch()\n"
-        "        time.sleep(300)\n"
-        "    except KeyboardInterrupt:\n"
-        "        pass"
-    )
-    write(tmp_path / "stubborn.ipynb", [("step:stubborn", stubborn)])
-    started = Started(tmp_path, "run", "stubborn.ipynb", "--json")
-    wait_until((tmp_path / "waiting").exists)
-    started.signal(signal.SIGINT)
-
-    assert started.wait(timeout=20).json["status"] == "cancelled"
-    assert not started.descendants()
+    assert call(tmp_path, "runs", "--json").json[0]["status"] == "cancelled"
 
 
 def test_a_killed_run_takes_its_kernels_along_and_is_listed_as_died(notebook: Path) -> None:
@@ -119,7 +116,7 @@ def test_a_killed_run_takes_its_kernels_along_and_is_listed_as_died(notebook: Pa
     assert {step["step"]: step["status"] for step in shown["steps"]} == {
         "quick": "succeeded",
         "slow": "died",
-        "after": "cancelled",
+        "after": "pending",
     }
     goes_on(folder)
 

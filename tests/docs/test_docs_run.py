@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import os
 import re
 import subprocess
 import sys
 import tomllib
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -17,7 +16,7 @@ import pytest
 from tests.docs.pages import PAGES, ROOT, blocks, examples, pattern, project, run, settled, without_code
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
 WITH_EXAMPLES = [
     page for page in PAGES if any(block.language == "console" for block in blocks(page.read_text("utf-8")))
@@ -35,7 +34,7 @@ def short(page: Path) -> str:
 
 
 @pytest.fixture(scope="module", params=WITH_EXAMPLES, ids=short)
-def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path, str]]:
+def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str]:
     """Run a page's examples; give the page, the project they ran in, and the first that printed something else."""
     page: Path = request.param
     folder = project(page, tmp_path_factory.mktemp("page") / "project")
@@ -47,15 +46,17 @@ def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             printed = run(example.command, folder)
             if not wrong and not pattern(example.output).fullmatch(settled(printed)):
                 wrong = f"$ {example.command}\n{printed}\n--- and the page says ---\n{example.output}"
-    yield page, folder, wrong
+    return page, folder, wrong
 
 
+@pytest.mark.timeout(900)
 def test_the_examples_of_a_page_print_what_it_says(told: tuple[Path, Path, str]) -> None:
     page, _, wrong = told
 
     assert not wrong, f"`python -m tests.docs.pages {short(page)}` renews the page.\n{wrong}"
 
 
+@pytest.mark.timeout(900)
 def test_the_python_examples_run_after_those_of_the_command_line(told: tuple[Path, Path, str]) -> None:
     page, folder, _ = told
     if page.name != "command-line.md":
@@ -171,7 +172,7 @@ def test_the_changelog_has_the_form_of_keep_a_changelog() -> None:
     for release in releases[1:]:
         found = re.fullmatch(r"\[\d+\.\d+\.\d+\] - (\d{4}-\d\d-\d\d)", release)
         assert found, release
-        dates.append(datetime.date.fromisoformat(found[1]))
+        dates.append(dt.date.fromisoformat(found[1]))
     assert dates == sorted(dates, reverse=True)
     assert set(re.findall(r"^### (.+)$", text, flags=re.MULTILINE)) <= KEPT_A_CHANGELOG
     entries = re.split(r"^- ", text, flags=re.MULTILINE)[1:]

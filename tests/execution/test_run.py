@@ -204,7 +204,7 @@ def test_steps_share_a_kernel_for_what_cannot_leave_it(tmp_path: Path) -> None:
     told: list[str] = []
     first = run(notebook, listen=lambda event: told.append(event.text))
     assert scraps(first) == {"after": 7}
-    assert any("MN305" in text and "`make`, `other`, `use` share one kernel" in text for text in told)
+    assert any("MN305" in text and "the steps from `make` on share one kernel" in text for text in told)
     assert set(statuses(run(notebook).result.record).values()) == {"cached"}
 
     edit(notebook, 3, "total = 10 * sum(numbers)")
