@@ -178,6 +178,10 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         """Refuse a class that cannot be made again without running the notebook's code."""
         if kind.__module__ != "__main__":
             return
+        if "__slots__" in vars(kind):
+            # cloudpickle makes it again with a `__dict__`.
+            message = f"the class {kind.__name__} has slots, and its copy would not"
+            raise CannotLeaveProcess(message)
         hooks = [vars(base).get("__init_subclass__") for base in kind.__mro__[1:]]
         if type(kind).__module__ == "__main__" or any(
             getattr(hook, "__func__", hook) is not None

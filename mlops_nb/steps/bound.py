@@ -122,9 +122,9 @@ def _binds(node: ast.AST, aliases: Mapping[str, str]) -> str:
     match node:
         case ast.Call(func=ast.Attribute(attr=name)) if name in _BINDING_METHODS:
             return name
-        case ast.Call(func=ast.Attribute(value=owner, attr="register")) if ":" in aliases.get(_first(owner), ""):
+        case ast.Call(func=ast.Attribute(value=owner, attr="register")) if _dotted(owner, aliases):
             # `Sequence.register(Mine)`: the table is in the library's class.
-            return f"{_first(owner)}.register"
+            return f"{_dotted(owner, aliases)}.register"
         case ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id="get_ipython")), attr=name), args=args):
             magic = args[0].value if args and isinstance(args[0], ast.Constant) else ""
             if name in {"run_line_magic", "run_cell_magic"}:

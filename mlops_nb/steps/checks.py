@@ -56,7 +56,8 @@ def check_names(steps: Sequence[Step], left_out: Sequence[Cell]) -> list[Diagnos
                 message = f"{cell.label} (step `{step.name}`) uses `{name}`, which nothing before it defines.{near}"
                 fix = f"Define `{name}` before, or correct its name."
                 found.append(at(cell, "MN301", message, fix=fix, line=place.line, variable=name, step=step.name))
-        known |= set(step.flow.defines)
+        # `builtins.double = ...` makes a name as well.
+        known |= set(step.flow.defines) | {dotted.rpartition(".")[2] for dotted in step.patches}
     return found
 
 

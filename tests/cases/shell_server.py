@@ -11,6 +11,7 @@ answer a line on standard output:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import importlib
 import json
@@ -36,15 +37,15 @@ def published_into(shell: Any, outputs: list[dict[str, Any]]) -> None:
     shell.display_pub.publish = publish
 
 
-async def run_notebook(shell: Any, place: Path, given: str) -> None:
-    """Run the cells of a notebook and write it back with their outputs; stop at the first exception."""
-    document = json.loads(place.read_text(encoding="utf-8"))
+async def run_notebook(shell: Any, document: dict[str, Any], given: str) -> None:
+    """Run the cells of a notebook, which takes their outputs in; stop at the first exception."""
     for cell in document["cells"]:
         if cell["cell_type"] != "code":
             continue
         outputs: list[dict[str, Any]] = cell["outputs"]
         published_into(shell, outputs)
-        sources = ["".join(cell["source"]), *([given] if given and "parameters" in cell["metadata"].get("tags", []) else [])]
+        overridden = given and "parameters" in cell["metadata"].get("tags", [])
+        sources = ["".join(cell["source"]), *([given] if overridden else [])]
         for source in sources:
             python = shell.transform_cell(source)
             outcome = await shell.run_cell_async(source, store_history=True, transformed_cell=python)
@@ -55,9 +56,18 @@ async def run_notebook(shell: Any, place: Path, given: str) -> None:
                 told = {"ename": type(error).__name__, "evalue": str(error), "traceback": [repr(error)]}
                 outputs.append({"output_type": "error", **told})
                 if "raises-exception" not in cell["metadata"].get("tags", []):
-                    place.write_text(json.dumps(document, default=str), encoding="utf-8")
                     return
-    place.write_text(json.dumps(document, default=str), encoding="utf-8")
+
+
+def read(place: str) -> dict[str, Any]:
+    """Return a notebook's document."""
+    document: dict[str, Any] = json.loads(Path(place).read_text(encoding="utf-8"))
+    return document
+
+
+def write(place: str, document: dict[str, Any]) -> None:
+    """Write a notebook's document."""
+    Path(place).write_text(json.dumps(document, default=str), encoding="utf-8")
 
 
 async def serve(shell: Any, requests: int, answers: int) -> None:
@@ -66,7 +76,9 @@ async def serve(shell: Any, requests: int, answers: int) -> None:
         while line := lines.readline():
             request = json.loads(line)
             signal.alarm(LIMIT_S)
-            await run_notebook(shell, Path(request["place"]), request["given"])
+            document = read(request["place"])
+            await run_notebook(shell, document, request["given"])
+            write(request["place"], document)
             signal.alarm(0)
             out.write("{}\n")
             out.flush()
@@ -128,10 +140,8 @@ def main() -> None:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
             from_child.close()
-            try:
+            with contextlib.suppress(BrokenPipeError):
                 to_child.close()
-            except BrokenPipeError:
-                pass
             answer = {"closed": True}
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()

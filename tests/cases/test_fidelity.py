@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from mlops_nb.execution import Limits
 from mlops_nb.handover import Delta, State
 from mlops_nb.lifecycle import Finished, NotebookHasErrors, run
 from mlops_nb.project import find_project
@@ -88,15 +89,13 @@ def ended_with(finished: Finished, notebook: Path, sessions: ForkedSessions) -> 
         "publish_display_data({'text/plain': told(result)})"
     )
     begin = f"__import__('mlops_nb.handover', fromlist=['x']).begin({store.url!r}, {digest!r}, ['result'])"
-    cells = [
+    cells: list[dict[str, Any]] = [
         {"cell_type": "code", "id": f"c{n}", "metadata": {}, "outputs": [], "execution_count": None, "source": source}
         for n, source in enumerate((begin, tell))
     ]
     place.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
     with sessions.open("python3", notebook.parent) as session:
-        from mlops_nb.execution import Limits
-
-        session.run(place, {}, Limits(), lambda what, cell: None)
+        session.run(place, {}, Limits(), lambda *_: None)
     outputs = json.loads(place.read_text(encoding="utf-8"))["cells"][1]["outputs"]
     assert outputs, place.read_text(encoding="utf-8")
     assert outputs[0]["output_type"] == "display_data", outputs
@@ -123,7 +122,7 @@ def test_the_pipeline_computes_what_the_notebook_computes(
     if case.expect == "fused":
         assert any("MN305" in event.text for event in told)
 
-    # Again in a fresh folder, where only the lock is known: what the lock proves runs in parallel, on parts of the state.
+    # Again in a fresh folder, where only the lock is known: what it proves runs in parallel, on parts of the state.
     second = write(case, tmp_path / "second")
     shutil.copytree(notebook.parent / "pipelines", second.parent / "pipelines")
     finished = run(second, layers, open_session=sessions.open, workers=4)
