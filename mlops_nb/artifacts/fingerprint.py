@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import copyreg
 import gc
-import hashlib
 import io
 import pickle
 import struct
@@ -28,6 +27,8 @@ import types
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any
+
+from mlops_nb.artifacts.fingerprint_stream import AGAIN, CONSTANTS, FLOAT, INT, STR, Stream, part
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -60,6 +61,9 @@ IMMUTABLE = frozenset(
     }
 )
 _PLAIN = frozenset({int, float, str, bytes, bool, type(None), complex})
+
+# Keys of dictionaries up to this size are likely to be attributes, which come again.
+_ATTRIBUTES = 256
 # A list or dictionary of so many plain values is hashed in one piece; below, the walk is cheaper than the pickler.
 _BULK = 32
 
@@ -76,7 +80,9 @@ class Trace:
     arrays, `framed` the same for arrays inside pandas objects, `globals` the names of the notebook that functions in
     the value read, `modules` the modules whose code the value refers to by name. `alive` keeps temporaries alive,
     because an id is unique only as long as its object lives. `refs` are the tokens of the roots that were met,
-    `nans` the NaN objects, which a container finds by identity.
+    `nans` the NaN objects, which a container finds by identity. `numbers` are the numbers that the shared objects got.
+    `elsewhere` is given, not filled: what mutable objects are called that walks over other values have been through.
+    Such an object is hashed as that name and not walked again.
     """
 
     shared: set[int] = field(default_factory=set)
@@ -87,6 +93,8 @@ class Trace:
     alive: list[Any] = field(default_factory=list)
     refs: set[str] = field(default_factory=set)
     nans: dict[int, float] = field(default_factory=dict)
+    numbers: dict[int, int] = field(default_factory=dict)
+    elsewhere: Mapping[int, str] = field(default_factory=dict)
 
 
 def fingerprint(
@@ -127,11 +135,23 @@ def fingerprint(
     return walker.digest()
 
 
-class Walker:
+class Walker(Stream):
     """One walk over one value: the hash so far, and what was met."""
 
-    def __init__(self, namespace: Mapping[str, Any] | None, trace: Trace, roots: Mapping[int, str]) -> None:
-        self._hash = hashlib.blake2b(digest_size=20)
+    def __init__(
+        self,
+        namespace: Mapping[str, Any] | None,
+        trace: Trace,
+        roots: Mapping[int, str],
+        known: Walker | None = None,
+    ) -> None:
+        super().__init__()
+        # Of each type how it is walked and whether the notebook says what pickle sees of it; attributes as they are
+        # hashed; the names of classes that a module holds.
+        self.walks: dict[type, Callable[[Walker, Any], None]] = known.walks if known else {}
+        self.hooked: dict[type, bool] = known.hooked if known else {}
+        self.keys: dict[str, bytes] = known.keys if known else {}
+        self.classes: dict[type, str] = known.classes if known else {}
         self.seen: dict[int, int] = {}
         self.namespace = namespace
         self.roots = roots
@@ -140,77 +160,51 @@ class Walker:
 
     def apart(self) -> Walker:
         """Return a walker for a part whose place among the others does not count."""
-        return Walker(self.namespace, self.trace, self.roots)
-
-    def digest(self) -> str:
-        """Return the fingerprint of what was hashed so far."""
-        return self._hash.hexdigest()
-
-    def tag(self, tag: str, payload: bytes = b"") -> None:
-        """Hash what a part is, and its bytes."""
-        # Lengths keep ("ab", "c") and ("a", "bc") apart.
-        self._hash.update(struct.pack("<I", len(tag)) + tag.encode() + struct.pack("<Q", len(payload)))
-        self._hash.update(payload)
-
-    def buffer(self, tag: str, data: Any) -> None:
-        """Hash a part with many bytes."""
-        from xxhash import xxh3_128
-
-        self.tag(tag, xxh3_128(data).digest())
+        return Walker(self.namespace, self.trace, self.roots, self)
 
     def met(self, value: Any) -> bool:
         """Say whether a value with identity was met before, and then hash its number; else give it one."""
         known = self.seen.get(id(value))
         if known is not None:
-            self.tag("again", struct.pack("<Q", known))
+            self.gathered += AGAIN + known.to_bytes(8, "little")
             return True
         self.seen[id(value)] = len(self.seen)
         self.trace.alive.append(value)
         return False
 
+    def been_through(self, value: Any) -> bool:
+        """Note an object that can change; say whether the walk over another value has been through it."""
+        self.trace.shared.add(id(value))
+        self.trace.numbers[id(value)] = self.seen[id(value)]
+        name = self.trace.elsewhere.get(id(value))
+        if name is None:
+            return False
+        self.tag("elsewhere", name.encode())
+        return True
+
     def walk(self, value: Any) -> None:
         """Hash a value of any type."""
         kind = type(value)
-        if kind in _PLAIN:
-            self._plain(kind, value)
+        if kind is str:
+            text = value.encode() if value.isascii() else value.encode("utf-8", "surrogatepass")
+            self.gathered += STR + len(text).to_bytes(8, "little") + text
+        elif kind is float:
+            self.gathered += FLOAT + struct.pack("<d", value)
             if value != value:  # noqa: PLR0124 - only NaN is not itself
                 self.trace.nans[id(value)] = value
-            return
-        token = self.roots.get(id(value))
-        if token is not None:
+        elif kind is int:
+            digits = b"%d" % value
+            self.gathered += INT + len(digits).to_bytes(8, "little") + digits
+        elif value is None or kind is bool:
+            self.gathered += CONSTANTS[value]
+        elif (token := self.roots.get(id(value))) is not None:
             self.trace.refs.add(token)
             self.tag("root", token.encode())
-            return
-        walk = _CONTAINERS.get(kind) or _code().WALKS.get(kind)
-        if walk is not None:
-            walk(self, value)
-            return
-        if isinstance(value, type):
-            _code().class_(self, value)
-            return
-        if f"{kind.__module__}.{kind.__qualname__}" in IMMUTABLE:
-            self.reduced(value)
-            return
-        special = _data().walk_of(value)
-        if special is not None:
-            special(self, value)
-            return
-        if not self.met(value):
-            self.trace.shared.add(id(value))
-            self.reduced(value)
-
-    def _plain(self, kind: type, value: Any) -> None:
-        if kind is str:
-            self.tag("str", value.encode("utf-8", "surrogatepass"))
-        elif kind is bytes:
-            self.tag("bytes", value)
-        elif kind is float:
-            self.tag("float", struct.pack("<d", value))
-        elif kind is complex:
-            self.tag("complex", struct.pack("<dd", value.real, value.imag))
         else:
-            # bool, int and None: their text names type and value.
-            self.tag(kind.__name__, repr(value).encode())
+            walk = self.walks.get(kind)
+            if walk is None:
+                walk = self.walks[kind] = _walk_of(kind)
+            walk(self, value)
 
     def bulk(self, values: Iterable[Any]) -> bool:
         """Hash a flat run of plain values in one piece; False when something else is among them."""
@@ -227,10 +221,13 @@ class Walker:
         self.buffer("bulk", out.getbuffer())
         return True
 
-    def reduced(self, value: Any) -> None:
-        """Hash an object by what pickle would store of it."""
+    def reduced(self, value: Any, left_out: frozenset[str] = frozenset()) -> None:
+        """Hash an object by what pickle would store of it, but for attributes that are no content."""
         kind = type(value)
-        if self.namespace is not None and has_hooks(kind, self.namespace):
+        hooked = self.hooked.get(kind)
+        if hooked is None:
+            hooked = self.hooked[kind] = self.namespace is not None and has_hooks(kind, self.namespace)
+        if hooked:
             message = f"{kind.__name__} says itself what pickle sees of it"
             raise CannotFingerprint(message)
         reducer = copyreg.dispatch_table.get(kind)
@@ -248,6 +245,9 @@ class Walker:
         # `__newobj__`'s first argument is the class, hashed by name above; walking it again costs nothing.
         self.walk(tuple(arguments))
         state, items, pairs = (*rest, None, None, None)[:3]
+        if left_out and type(state) is dict:
+            # Sorted, because those left out may have come in another order when it was loaded.
+            state = {name: state[name] for name in sorted(state.keys() - left_out)}
         self.walk(state)
         for item in items or ():
             self.walk(item)
@@ -256,40 +256,51 @@ class Walker:
             self.walk(item)
 
 
+def _bytes(walker: Walker, value: bytes) -> None:
+    walker.tag("bytes", value)
+
+
+def _complex(walker: Walker, value: complex) -> None:
+    walker.tag("complex", struct.pack("<dd", value.real, value.imag))
+    if value != value:  # noqa: PLR0124
+        walker.trace.nans[id(value)] = value  # type: ignore[assignment]
+
+
 def _sequence(walker: Walker, value: Any) -> None:
     if type(value) is tuple:
         # A tuple's own identity does not matter, but a list inside it may lead back to it.
         if walker.met(value):
             return
-    else:
-        if walker.met(value):
-            return
-        walker.trace.shared.add(id(value))
-    walker.tag(type(value).__name__, struct.pack("<Q", len(value)))
-    if not walker.bulk(value):
+    elif walker.met(value) or walker.been_through(value):
+        return
+    walker.tag(type(value).__name__, len(value).to_bytes(8, "little"))
+    if len(value) < _BULK or not walker.bulk(value):
         for item in value:
             walker.walk(item)
 
 
 def _mapping(walker: Walker, value: dict[Any, Any]) -> None:
-    if walker.met(value):
+    if walker.met(value) or walker.been_through(value):
         return
-    walker.trace.shared.add(id(value))
     if walker.namespace is not None and value is walker.namespace:
         walker.tag("namespace")
         return
-    walker.tag("dict", struct.pack("<Q", len(value)))
-    if not walker.bulk(chain.from_iterable(value.items())):
+    walker.tag("dict", len(value).to_bytes(8, "little"))
+    if 2 * len(value) < _BULK or not walker.bulk(chain.from_iterable(value.items())):
+        keys = walker.keys if len(value) < _ATTRIBUTES else {}
         for key, item in value.items():
-            walker.walk(key)
+            if type(key) is str:
+                if key not in keys:
+                    keys[key] = part("str", key.encode("utf-8", "surrogatepass"))
+                walker.gathered += keys[key]
+            else:
+                walker.walk(key)
             walker.walk(item)
 
 
 def _unordered(walker: Walker, value: set[Any] | frozenset[Any]) -> None:
-    if walker.met(value):
+    if walker.met(value) or (type(value) is set and walker.been_through(value)):
         return
-    if type(value) is set:
-        walker.trace.shared.add(id(value))
     walker.tag(type(value).__name__, struct.pack("<Q", len(value)))
     digests = []
     for item in value:
@@ -305,8 +316,7 @@ def _unordered(walker: Walker, value: set[Any] | frozenset[Any]) -> None:
 
 
 def _byte_array(walker: Walker, value: bytearray) -> None:
-    if not walker.met(value):
-        walker.trace.shared.add(id(value))
+    if not walker.met(value) and not walker.been_through(value):
         walker.buffer("bytearray", value)
 
 
@@ -334,6 +344,8 @@ def behind(view: Any) -> Any:
 
 
 _CONTAINERS: dict[type, Callable[[Walker, Any], None]] = {
+    bytes: _bytes,
+    complex: _complex,
     list: _sequence,
     tuple: _sequence,
     dict: _mapping,
@@ -345,14 +357,21 @@ _CONTAINERS: dict[type, Callable[[Walker, Any], None]] = {
 }
 
 
-def _code() -> types.ModuleType:
+def _object(walker: Walker, value: Any) -> None:
+    if not walker.met(value) and not walker.been_through(value):
+        walker.reduced(value)
+
+
+def _walk_of(kind: type) -> Callable[[Walker, Any], None]:
+    """Return how values of a type are walked."""
     # Here and not above: the walks of code and data know the walker.
-    from mlops_nb.artifacts import fingerprint_code
+    from mlops_nb.artifacts import fingerprint_code, fingerprint_data, fingerprint_figure
 
-    return fingerprint_code
-
-
-def _data() -> types.ModuleType:
-    from mlops_nb.artifacts import fingerprint_data
-
-    return fingerprint_data
+    known = _CONTAINERS.get(kind) or fingerprint_code.WALKS.get(kind)
+    if known is not None:
+        return known
+    if issubclass(kind, type):
+        return fingerprint_code.class_
+    if f"{kind.__module__}.{kind.__qualname__}" in IMMUTABLE:
+        return Walker.reduced
+    return fingerprint_data.walk_of(kind) or fingerprint_figure.walk_of(kind) or _object

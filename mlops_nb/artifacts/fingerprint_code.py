@@ -82,9 +82,8 @@ def method(walker: Walker, value: types.MethodType) -> None:
 
 def cell(walker: Walker, value: types.CellType) -> None:
     """Hash a closure's cell: shared by all functions that close over it."""
-    if walker.met(value):
+    if walker.met(value) or walker.been_through(value):
         return
-    walker.trace.shared.add(id(value))
     try:
         content = value.cell_contents
     except ValueError:
@@ -127,8 +126,8 @@ def function(walker: Walker, given: types.FunctionType) -> None:
         walker.trace.modules.add(given.__module__)
         walker.tag("function", f"{given.__module__}.{given.__qualname__}".encode())
         return
-    if not stateless(given):
-        walker.trace.shared.add(id(given))
+    if not stateless(given) and walker.been_through(given):
+        return
     walker.tag("def", given.__qualname__.encode())
     code_object(walker, given.__code__)
     walker.walk(given.__defaults__)
@@ -154,10 +153,11 @@ def cached(walker: Walker, given: functools._lru_cache_wrapper[Any]) -> None:
         walker.trace.modules.add(given.__module__)
         walker.tag("function", f"{given.__module__}.{given.__qualname__}".encode())
         return
+    if walker.been_through(given):
+        return
     if given.cache_info().currsize:
         message = f"the cache of `{given.__name__}` holds results that nobody can read out"
         raise CannotFingerprint(message)
-    walker.trace.shared.add(id(given))
     walker.tag("cached", repr(given.cache_parameters()).encode())
     walker.walk(given.__wrapped__)
 
@@ -170,9 +170,12 @@ def cached_property(walker: Walker, given: functools.cached_property[Any]) -> No
 
 def class_(walker: Walker, value: type) -> None:
     """Hash a class by name where a module holds it, by its body otherwise."""
-    if value.__module__ != "__main__" and _importable(value):
+    known = walker.classes.get(value)
+    if known is None and value.__module__ != "__main__" and _importable(value):
         walker.trace.modules.add(value.__module__)
-        walker.tag("class", f"{value.__module__}.{value.__qualname__}".encode())
+        known = walker.classes[value] = f"{value.__module__}.{value.__qualname__}"
+    if known is not None:
+        walker.tag("class", known.encode())
         return
     if walker.met(value):
         return

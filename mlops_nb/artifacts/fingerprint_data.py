@@ -13,22 +13,21 @@ if TYPE_CHECKING:
     from mlops_nb.artifacts.fingerprint import Walker
 
 
-def walk_of(value: Any) -> Callable[[Walker, Any], None] | None:
-    """Return the walk of a NumPy or pandas value; neither is imported for asking."""
+def walk_of(kind: type) -> Callable[[Walker, Any], None] | None:
+    """Return the walk of values of a type of NumPy or pandas; neither is imported for asking."""
     numpy = sys.modules.get("numpy")
     if numpy is not None:
-        if type(value) in {numpy.ndarray, numpy.ma.MaskedArray}:
-            return hash_array if type(value) is numpy.ndarray else hash_masked
-        if isinstance(value, numpy.generic):
+        if kind in {numpy.ndarray, numpy.ma.MaskedArray}:
+            return hash_array if kind is numpy.ndarray else hash_masked
+        if issubclass(kind, numpy.generic):
             return hash_scalar
-        if isinstance(value, numpy.dtype):
+        if issubclass(kind, numpy.dtype):
             return _reduced
     pandas = sys.modules.get("pandas")
     # A half-imported pandas has no classes yet.
     if pandas is not None and hasattr(pandas, "DataFrame"):
-        if type(value) in {pandas.DataFrame, pandas.Series} or type(value) is pandas.MultiIndex:
-            return hash_pandas
-        if type(value) in {pandas.Index, pandas.DatetimeIndex, pandas.TimedeltaIndex}:
+        frames = {pandas.DataFrame, pandas.Series, pandas.MultiIndex}
+        if kind in frames | {pandas.Index, pandas.DatetimeIndex, pandas.TimedeltaIndex}:
             return hash_pandas
     return None
 
@@ -37,8 +36,11 @@ def _reduced(walker: Walker, value: Any) -> None:
     walker.reduced(value)
 
 
-def hash_array(walker: Walker, value: np.ndarray) -> None:
-    """Hash dtype, shape, flags and elements; note who owns the memory."""
+def hash_array(walker: Walker, value: np.ndarray, *, of_column: bool = False) -> None:
+    """Hash dtype, shape, flags and elements; note who owns the memory.
+
+    `of_column`: the array object is pandas' own, so only its content counts.
+    """
     import numpy as np
 
     if walker.met(value):
@@ -52,7 +54,10 @@ def hash_array(walker: Walker, value: np.ndarray) -> None:
     # The walked array alone must not make its owner look shared; equal owners of two arrays do.
     (walker.trace.framed if walker.in_frame else walker.trace.memory).add(id(owner))
     walker.trace.alive.append(owner)
-    walker.trace.shared.add(id(value))
+    if of_column:
+        walker.trace.shared.add(id(value))
+    elif walker.been_through(value):
+        return
     walker.tag("array", f"{value.dtype.str}{value.dtype.descr if value.dtype.names else ''}{value.shape}".encode())
     walker.tag("flags", bytes([value.flags.writeable, value.flags.f_contiguous and not value.flags.c_contiguous]))
     if value.dtype.hasobject:
@@ -73,9 +78,8 @@ def hash_array(walker: Walker, value: np.ndarray) -> None:
 
 def hash_masked(walker: Walker, value: np.ma.MaskedArray[Any, Any]) -> None:
     """Hash a masked array: pickle also stores whether somebody has asked for its fill value."""
-    if walker.met(value):
+    if walker.met(value) or walker.been_through(value):
         return
-    walker.trace.shared.add(id(value))
     walker.tag("masked")
     walker.walk((value.data, value.mask, value.fill_value, value.hardmask))
 
@@ -93,9 +97,8 @@ def hash_pandas(walker: Walker, value: Any) -> None:
     """Hash a frame, series or index by its labels, columns, attributes and flags."""
     import pandas as pd
 
-    if walker.met(value):
+    if walker.met(value) or walker.been_through(value):
         return
-    walker.trace.shared.add(id(value))
     walker.tag("pandas", f"{type(value).__module__}.{type(value).__qualname__}".encode())
     walker.in_frame += 1
     try:
@@ -154,7 +157,7 @@ def _pandas_values(walker: Walker, column: Any) -> None:
 def _plain_array(walker: Walker, array: np.ndarray) -> None:
     """Hash an array by content alone, noting who owns its memory."""
     walker.seen.pop(id(array), None)
-    hash_array(walker, array)
+    hash_array(walker, array, of_column=True)
 
 
 def _arrow(walker: Walker, values: Any) -> None:

@@ -98,7 +98,8 @@ class ArtifactStore:
             if not isinstance(error, OSError):
                 raise
             message = f"The artifact store {self.url} cannot be written: {error.strerror or error}."
-            raise StoreUnwritable(message, hint="Free space or rights there, or set another `store` folder.") from error
+            hint = "Free space or rights there, or set MLOPS_NB_ARTIFACTS to another place."
+            raise StoreUnwritable(message, hint=hint) from error
         return digest, length
 
     def put_file(self, path: Path) -> tuple[str, int]:

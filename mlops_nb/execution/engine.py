@@ -6,6 +6,7 @@ would have to pass through a dozen signatures; `execute_managed_notebook` is the
 
 from __future__ import annotations
 
+import json
 import logging
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -63,7 +64,25 @@ class TypedTranslator(PythonTranslator):  # type: ignore[misc]
     @classmethod
     def translate(cls, val: Any) -> str:
         """Return the Python expression of a value."""
-        return as_source(val)
+        return as_source(val.value if isinstance(val, _Noted) else val)
+
+
+class _Noted(str):
+    """A parameter as the executed notebook notes it in its metadata, where only JSON can stand."""
+
+    __slots__ = ("value",)
+    value: Any
+
+
+def _noted(value: Any) -> Any:
+    """Return a value that Papermill can write into the notebook's metadata: a date as text that knows its value."""
+    try:
+        json.dumps(value)
+    except TypeError:
+        text = _Noted(as_source(value))
+        text.value = value
+        return text
+    return value
 
 
 def execute(
@@ -86,7 +105,7 @@ def execute(
         papermill.execute_notebook(
             path,
             path,
-            parameters=dict(parameters),
+            parameters={name: _noted(value) for name, value in parameters.items()},
             engine_name=NAME,
             kernel_name=kernel_name,
             progress_bar=False,

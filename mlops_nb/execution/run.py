@@ -91,10 +91,14 @@ def run_plan(  # noqa: PLR0913 - the stores are the caller's
     Raises
     ------
     UsageError
-        When a step is to run in a kernel that this machine does not have; nothing is recorded then.
+        When a step is to run in a kernel that this machine does not have, or the artifact store cannot be written;
+        nothing is recorded then.
     """
-    if plan.to_run and request.open_session is kernel_session:
-        require_kernel(plan.graph.notebook.kernel_name)
+    if plan.to_run:
+        if request.open_session is kernel_session:
+            require_kernel(plan.graph.notebook.kernel_name)
+        # The first thing that a run stores; a store that takes nothing refuses it here and not in the middle.
+        store.put(State().to_json().encode())
     run = new_run_id()
     watch = watch or Watch()
     folder = request.runs_folder / run

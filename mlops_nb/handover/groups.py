@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from mlops_nb.artifacts import CannotFingerprint, Trace, fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 _DEEP_STACK_BYTES = 1 << 29
 _DEEP_LIMIT = 200_000
+_UNKNOWN = "unknown-"
 _T = TypeVar("_T")
 
 
@@ -30,10 +31,15 @@ class Group:
 def groups_of(held: Mapping[str, Any], namespace: Mapping[str, Any], by_id: Mapping[int, str]) -> list[Group]:
     """Return the groups of variables that share objects, each with its fingerprint and its trace."""
     single: dict[str, Group] = {}
+    # What one walk has been through no later one walks again, but names: `axes:7` is the seventh object met behind
+    # `axes`. Who meets it shares it and is joined for that below, so only variables of one group name each other's
+    # objects, and the many variables around one figure cost one walk over it.
+    elsewhere: dict[int, str] = {}
     for name in sorted(held):
-        trace = Trace()
+        trace = Trace(elsewhere=elsewhere)
         others = {key: token for key, token in by_id.items() if key != id(held[name])}
         single[name] = Group((name,), _print(held[name], namespace, trace, others), trace)
+        elsewhere |= {key: f"{name}:{at}" for key, at in trace.numbers.items() if key not in elsewhere}
     joined = _Joined(held)
     met: dict[tuple[str, object], str] = {}
     owner_of = {token: name for name in held for key, token in by_id.items() if key == id(held[name])}
@@ -64,12 +70,26 @@ def groups_of(held: Mapping[str, Any], namespace: Mapping[str, Any], by_id: Mapp
         if len(names) == 1:
             found.append(single[names[0]])
             continue
-        trace = Trace()
-        own = {id(held[name]) for name in names}
-        others = {key: token for key, token in by_id.items() if key not in own}
-        whole = {name: held[name] for name in names}
-        found.append(Group(names, _print(whole, namespace, trace, others), trace))
+        found.append(_whole([single[name] for name in names], {name: by_id.get(id(held[name]), "") for name in names}))
     return sorted(found, key=lambda group: group.names)
+
+
+def _whole(parts: Sequence[Group], tokens: Mapping[str, str]) -> Group:
+    """Return the group that these variables are.
+
+    Its fingerprint is made of theirs: what they share is in them by name, the variables that are objects themselves
+    by `tokens`, so that *how* they share is part of it.
+    """
+    names = tuple(sorted(tokens))
+    whole = Trace()
+    for part in parts:
+        for kind in ("shared", "memory", "framed", "globals", "modules", "refs", "nans"):
+            getattr(whole, kind).update(getattr(part.trace, kind))
+        whole.alive += part.trace.alive
+    whole.refs -= set(tokens.values())
+    if any(part.fingerprint.startswith(_UNKNOWN) for part in parts):
+        return Group(names, _unknown(), whole)
+    return Group(names, fingerprint({part.names: (part.fingerprint, tokens[part.names[0]]) for part in parts}), whole)
 
 
 class _Joined:
@@ -140,7 +160,11 @@ def _print(value: Any, namespace: Mapping[str, Any], trace: Trace, roots: Mappin
         return deeply(lambda: fingerprint(value, namespace=namespace, trace=trace, roots=roots))
     except (CannotFingerprint, RecursionError):
         # Nobody can know: never equal to anything, so always taken as changed.
-        return f"unknown-{secrets.token_hex(12)}"
+        return _unknown()
+
+
+def _unknown() -> str:
+    return f"{_UNKNOWN}{secrets.token_hex(12)}"
 
 
 def deeply(act: Callable[[], _T]) -> _T:

@@ -67,7 +67,9 @@ class Program:
     def notebook(self, edited: str = "") -> dict[str, Any]:
         """Return the notebook, the step of that name edited without changing what it does."""
         cells = [("imports", IMPORTS)]
-        cells += [(f"step:{name}", f"{source}\npass" * (name == edited) or source) for name, source in self.steps.items()]
+        cells += [
+            (f"step:{name}", f"{source}\npass" * (name == edited) or source) for name, source in self.steps.items()
+        ]
         return document([{"tags": [tag], "source": source} for tag, source in cells])
 
 
@@ -594,7 +596,9 @@ def _call_partial(w: _Writer) -> None:
 def _change_instance(w: _Writer) -> None:
     o = w.called("instance")
     t = w.target()
-    form = w.pick("{0}.value = {1}", "{0}.add({1})", "{0}.more = {1}", "{2} = {0}.value", "{2} = {0}.held", "{2} = {0}.add")
+    form = w.pick(
+        "{0}.value = {1}", "{0}.add({1})", "{0}.more = {1}", "{2} = {0}.value", "{2} = {0}.held", "{2} = {0}.add"
+    )
     value = w.value()
     w.write(form.format(o, value, t))
     if form == "{2} = {0}.add":
@@ -740,5 +744,3 @@ def programs(draw: Any) -> Program:
             cuts.append(len(writer.lines) if draw(st.booleans()) else length)
     statements = tuple(writer.lines) or ("pass",)
     return Program(statements, frozenset(cut for cut in cuts if cut < len(statements)), draw(st.integers(0, 13)))
-
-

@@ -39,16 +39,13 @@ def _ambient() -> list[str]:
     """Return ambient state in lines; it draws from the random streams, so it comes last."""
     numpy: Any = sys.modules["numpy"]
     pandas: Any = sys.modules["pandas"]
-    filters = [
-        (entry[0], entry[1].pattern)
-        for entry in warnings.filters
-        if getattr(entry[1], "pattern", "").startswith(FILTER_PREFIX)
-    ]
+    # What a filter looks for is a compiled pattern, or nothing.
+    filters = [(entry[0], str(getattr(entry[1], "pattern", ""))) for entry in warnings.filters]
     return [
         f"environ: {sorted(item for item in os.environ.items() if item[0].startswith(ENVIRONMENT_PREFIX))}",
         f"numpy: {numpy.get_printoptions()['precision']} {sorted(numpy.geterr().items())}",
         f"pandas: {pandas.get_option('display.precision')} {pandas.get_option('display.max_rows')}",
-        f"warnings: {filters}",
+        f"warnings: {[told for told in filters if told[1].startswith(FILTER_PREFIX)]}",
         f"decimal: {decimal.getcontext().prec}",
         f"streams: {random.random()} {numpy.random.random()}",  # noqa: S311 - where the stream stands, told
     ]

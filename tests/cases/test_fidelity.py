@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 CASES = [case for case in load_cases() if not case.cannot_run]
 # Rebuilding every step of every case takes minutes: a nightly profile.
-NIGHTLY = bool(os.environ.get("MLOPS_NB_NIGHTLY_TESTS"))
+NIGHTLY = bool(os.environ.get("NIGHTLY_TESTS"))
 
 
 def is_heavy(case: Case) -> bool:

@@ -59,7 +59,7 @@ def outcome(folder: Path, sessions: ForkedSessions, *sources: str) -> str:
     place = folder / "told.ipynb"
     place.write_text(json.dumps(document([{"source": source} for source in (*sources, TELL)])))
     with sessions.open("python3", folder) as session:
-        ending = session.run(place, {}, Limits(), lambda what, cell: None)
+        ending = session.run(place, {}, Limits(), lambda *_: None)
     cells = json.loads(place.read_text())["cells"]
     place.unlink()
     raised = [item for cell in cells for item in cell["outputs"] if item["output_type"] == "error"]

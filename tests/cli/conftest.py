@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -22,12 +22,16 @@ CELLS = [
 
 @dataclass(frozen=True)
 class Project:
-    """A project in which one notebook ran three times: at first, with nothing changed, and with a cell that raises."""
+    """A project in which one notebook ran three times: at first, with nothing changed, and with a cell that raises.
+
+    `shown` is what `show --json` told of each run.
+    """
 
     folder: Path
     first: Ended
     again: Ended
     failed: Ended
+    shown: tuple[Any, ...]
 
 
 @pytest.fixture(scope="session")
@@ -38,4 +42,5 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     first = call(folder, "run", "means.ipynb", "--json", "--why", "to see")
     again = call(folder, "run", "means.ipynb", "--json")
     failed = call(folder, "run", "means.ipynb", "--json", "-p", "n", "0")
-    return Project(folder, first, again, failed)
+    shown = tuple(call(folder, "show", ended.json["run"], "--json").json for ended in (first, again, failed))
+    return Project(folder, first, again, failed, shown)

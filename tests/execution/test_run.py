@@ -212,7 +212,7 @@ def test_steps_share_a_kernel_for_what_cannot_leave_it(tmp_path: Path) -> None:
     assert scraps(again) == {"after": 61}
     assert statuses(again.result.record)["make"] == "succeeded"
     reasons = {step.step: step.reason for step in again.result.record.steps}
-    assert "cannot leave" in reasons["make"]
+    assert "needs its kernel" in reasons["make"]
 
 
 def test_independent_steps_run_at_the_same_time_once_the_lock_proves_it(tmp_path: Path) -> None:

@@ -1,0 +1,43 @@
+"""How Matplotlib's figures are fingerprinted: by what they show, not by where and how often they were handled.
+
+A figure is walked like any object, by what pickle would store of it, but for parts of that which are no content:
+
+1. a registry of callbacks gives pickle its *next* connection number, so that being asked changes the answer;
+2. a transform keeps those that are made of it by their memory addresses, which no other process has. Each of them
+   holds what it is made of, so nothing that shares an object goes unseen. Whether what it has computed of its parts is
+   still valid is no content either, since the parts are;
+3. loading marks a figure and its axes as not yet drawn, whatever they were.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mlops_nb.artifacts.fingerprint import Walker
+
+# For each class its module, its name and which attributes are left out.
+_LEFT_OUT = (
+    ("matplotlib.cbook", "CallbackRegistry", frozenset({"_cid_gen", "_func_cid_map"})),
+    ("matplotlib.transforms", "TransformNode", frozenset({"_parents", "_invalid"})),
+    ("matplotlib.figure", "Figure", frozenset({"_stale"})),
+    ("matplotlib.axes", "Axes", frozenset({"_stale"})),
+)
+
+
+def walk_of(kind: type) -> Callable[[Walker, object], None] | None:
+    """Return the walk of objects of a type of Matplotlib; it is not imported for asking."""
+    for module, name, left_out in _LEFT_OUT:
+        known = getattr(sys.modules.get(module), name, None)
+        if known is not None and issubclass(kind, known):
+            return partial(_walk, left_out=left_out)
+    return None
+
+
+def _walk(walker: Walker, value: object, *, left_out: frozenset[str]) -> None:
+    if not walker.met(value) and not walker.been_through(value):
+        walker.reduced(value, left_out)
