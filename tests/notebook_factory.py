@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-Cell = tuple[str, str] | tuple[str, str, dict[str, Any]]
+# Tags, source and, where there are any, settings; a tuple of any length, so that a list may mix both forms.
+Cell = tuple[Any, ...]
 
 
 def document(cells: Sequence[Cell], kernel: str = "python3") -> dict[str, Any]:

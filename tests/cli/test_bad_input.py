@@ -142,7 +142,7 @@ def read_only(tmp_path: Path) -> Iterator[Path]:
     ("arguments", "code"),
     [
         (["run", "one.ipynb"], 2),
-        (["compile", "one.ipynb"], 1),
+        (["compile", "one.ipynb"], 2),
         (["suggest", "untagged.ipynb", "--write"], 1),
     ],
 )

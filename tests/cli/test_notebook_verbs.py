@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.cli.command import call
 from tests.notebook_factory import document, write
@@ -41,7 +41,7 @@ def test_check_is_content_with_a_notebook_that_can_run(project: Project) -> None
 def test_suggest_shows_tags_as_a_diff_and_writes_them_only_when_asked(tmp_path: Path) -> None:
     untagged = document([("", "import math"), ("", "numbers = [1, 2, 3]"), ("", "total = math.fsum(numbers)")])
     headings = ["# A sum", "## Load the numbers", "## Add them up"]
-    cells = []
+    cells: list[dict[str, Any]] = []
     for heading, cell in zip(headings, untagged["cells"], strict=True):
         cells += [{"cell_type": "markdown", "id": f"m{len(cells)}", "metadata": {}, "source": heading}, cell]
     path = tmp_path / "sum.ipynb"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cli.command import call, scraps
-from tests.notebook_factory import write
+from tests.notebook_factory import Cell, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +27,7 @@ at = datetime.datetime(2024, 1, 1, 12, 30)
 code = "000"
 left = 1"""
 NAMES = ("n", "rate", "flag", "limit", "name", "names", "depths", "day", "at", "code", "left")
-CELLS = [
+CELLS: list[Cell] = [
     ("parameters", DECLARED),
     (
         "step:show",
