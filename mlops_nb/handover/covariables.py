@@ -26,9 +26,10 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import IMMUTABLE, Trace, pack, stateless, unpack
 from mlops_nb.handover.groups import Group, deeply, groups_of
-from mlops_nb.handover.pickling import NAN, CannotLeaveProcess, Identities, dumps, loads
+from mlops_nb.handover.pickling import CannotLeaveProcess, Identities, dumps
 from mlops_nb.handover.process_state import is_of_project
 from mlops_nb.handover.state import Covariable, State
+from mlops_nb.handover.unpickling import NAN, loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

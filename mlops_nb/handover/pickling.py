@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import functools
 import io
-import pickle
 import types
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -25,7 +24,8 @@ import cloudpickle
 from mlops_nb.artifacts import behind, fingerprint, has_hooks, stateless
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    import pickle
+    from collections.abc import Callable, Mapping
 
     import numpy as np
 
@@ -35,20 +35,6 @@ _LRU_CACHE = type(functools.lru_cache(id))
 
 class CannotLeaveProcess(Exception):  # noqa: N818 - told to the caller as a fact
     """The value is tied to its process: an open file, a generator, a lock, a connection."""
-
-
-# Tokens of NaN objects: the libraries' own, or one of the notebook's.
-NAN = "nan:"
-
-
-def _nan(token: str) -> float:
-    import math
-
-    if token == f"{NAN}numpy":
-        import numpy as np
-
-        return np.nan
-    return math.nan if token == f"{NAN}math" else float("nan")
 
 
 class Identities:
@@ -178,7 +164,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         """Refuse a class that cannot be made again without running the notebook's code."""
         if kind.__module__ != "__main__":
             return
-        if "__slots__" in vars(kind):
+        if vars(kind).get("__slots__"):
             # cloudpickle makes it again with a `__dict__`.
             message = f"the class {kind.__name__} has slots, and its copy would not"
             raise CannotLeaveProcess(message)
@@ -384,50 +370,3 @@ def dumps(  # noqa: PLR0913 - what freezing depends on
         message = f"{type(error).__name__}: {error}"
         raise CannotLeaveProcess(message) from error
     return out.getvalue(), buffers
-
-
-class NotebookUnpickler(pickle.Unpickler):
-    """Thaws what `NotebookPickler` froze, onto the globals of this kernel."""
-
-    def __init__(
-        self,
-        data: bytes | memoryview,
-        buffers: Sequence[Any],
-        namespace: dict[str, Any],
-        identities: Identities,
-        objects: dict[str, Any],
-    ) -> None:
-        super().__init__(io.BytesIO(data), buffers=buffers)
-        self._objects = objects
-        self._namespace = namespace
-        self._identities = identities
-
-    def persistent_load(self, token: str) -> Any:
-        """Return the object that was stored elsewhere; it has been thawed before."""
-        if token.startswith(NAN):
-            return self._objects.setdefault(token, _nan(token))
-        return self._objects[token]
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Return what a pickle names; functions of the notebook are made here, on this kernel's globals."""
-        if name == "_make_function" and module == __name__:
-            return self._make_function
-        return super().find_class(module, name)
-
-    def _make_function(
-        self, code: types.CodeType, name: str, closure: tuple[types.CellType, ...] | None, token: str | None
-    ) -> types.FunctionType:
-        function = types.FunctionType(code, self._namespace, name, None, closure)
-        return self._identities.learn(token, function) if token else function
-
-
-def loads(
-    pickled: bytes | memoryview,
-    buffers: Sequence[Any],
-    *,
-    namespace: dict[str, Any],
-    identities: Identities,
-    objects: dict[str, Any] | None = None,
-) -> Any:
-    """Thaw what `dumps` froze; `objects` are those it refers to. Only ever called with content of our own store."""
-    return NotebookUnpickler(pickled, buffers, namespace, identities, objects or {}).load()

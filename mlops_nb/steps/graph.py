@@ -199,6 +199,7 @@ def _with_carried(flow: Flow, before: Flow) -> Flow:
         flow,
         deferred={**carried.deferred, **carried.uses, **flow.deferred},
         defines={**carried.defines, **flow.defines},
+        deletes={**carried.deletes, **flow.deletes},
         may_change={**carried.may_change, **flow.may_change},
         reads_files=tuple(dict.fromkeys((*flow.reads_files, *carried.reads_files))),
         writes_files=tuple(dict.fromkeys((*flow.writes_files, *carried.writes_files))),

@@ -53,8 +53,12 @@ class Step:
 
     @property
     def reads(self) -> frozenset[str]:
-        """Names the step may read from outside, those inside strings and function bodies included."""
-        return frozenset({*self.flow.uses, *self.flow.deferred, *self.flow.strings, *self.flow.may_change})
+        """Names the step may read from outside, those inside strings and function bodies included.
+
+        What it deletes is among them: that a name is gone shows only where it was there before.
+        """
+        flow = self.flow
+        return frozenset({*flow.uses, *flow.deferred, *flow.strings, *flow.may_change, *flow.deletes})
 
     @property
     def writes(self) -> frozenset[str]:

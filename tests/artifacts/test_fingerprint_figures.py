@@ -14,7 +14,8 @@ from matplotlib.transforms import Affine2D, Bbox, TransformedBbox
 
 from mlops_nb.artifacts import fingerprint
 from mlops_nb.handover.groups import groups_of
-from mlops_nb.handover.pickling import Identities, dumps, loads
+from mlops_nb.handover.pickling import Identities, dumps
+from mlops_nb.handover.unpickling import loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable

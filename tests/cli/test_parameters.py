@@ -42,7 +42,6 @@ def notebook(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(tmp_path_factory.mktemp("parameters") / "typed.ipynb", CELLS)
 
 
-@pytest.mark.row(57)
 def test_every_kind_of_value_arrives_with_its_type_and_is_recorded(notebook: Path) -> None:
     folder = notebook.parent
     (folder / "more.yaml").write_text("names: [y, 'no']\ndepths: {b: 2}\nrate: 5\n", encoding="utf-8")

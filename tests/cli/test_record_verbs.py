@@ -74,7 +74,6 @@ def test_show_tells_a_run_by_the_start_of_its_id(project: Project) -> None:
         assert line in text
 
 
-@pytest.mark.row(3)
 def test_show_tells_where_a_step_failed(project: Project) -> None:
     step = call(project.folder, "show", project.failed.json["run"], "mean", "--json").json
     assert step["status"] == "failed"

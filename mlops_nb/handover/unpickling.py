@@ -1,0 +1,74 @@
+"""Thaw what `pickling` froze, onto the globals of the kernel that thaws it."""
+
+from __future__ import annotations
+
+import io
+import math
+import pickle
+import types
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mlops_nb.handover.pickling import Identities
+
+_PICKLING = "mlops_nb.handover.pickling"
+
+# Tokens of NaN objects: the libraries' own, or one of the notebook's.
+NAN = "nan:"
+
+
+def _nan(token: str) -> float:
+    if token == f"{NAN}numpy":
+        import numpy as np
+
+        return np.nan
+    return math.nan if token == f"{NAN}math" else float("nan")
+
+
+class NotebookUnpickler(pickle.Unpickler):
+    """Thaws what `NotebookPickler` froze, onto the globals of this kernel."""
+
+    def __init__(
+        self,
+        data: bytes | memoryview,
+        buffers: Sequence[Any],
+        namespace: dict[str, Any],
+        identities: Identities,
+        objects: dict[str, Any],
+    ) -> None:
+        super().__init__(io.BytesIO(data), buffers=buffers)
+        self._objects = objects
+        self._namespace = namespace
+        self._identities = identities
+
+    def persistent_load(self, token: str) -> Any:
+        """Return the object that was stored elsewhere; it has been thawed before."""
+        if token.startswith(NAN):
+            return self._objects.setdefault(token, _nan(token))
+        return self._objects[token]
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return what a pickle names; functions of the notebook are made here, on this kernel's globals."""
+        if name == "_make_function" and module == _PICKLING:
+            return self._make_function
+        return super().find_class(module, name)
+
+    def _make_function(
+        self, code: types.CodeType, name: str, closure: tuple[types.CellType, ...] | None, token: str | None
+    ) -> types.FunctionType:
+        function = types.FunctionType(code, self._namespace, name, None, closure)
+        return self._identities.learn(token, function) if token else function
+
+
+def loads(
+    pickled: bytes | memoryview,
+    buffers: Sequence[Any],
+    *,
+    namespace: dict[str, Any],
+    identities: Identities,
+    objects: dict[str, Any] | None = None,
+) -> Any:
+    """Thaw what `dumps` froze; `objects` are those it refers to. Only ever called with content of our own store."""
+    return NotebookUnpickler(pickled, buffers, namespace, identities, objects or {}).load()
