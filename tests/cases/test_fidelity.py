@@ -116,7 +116,7 @@ def parameters() -> Iterator[Any]:
         yield pytest.param(case, id=f"{case.group}-{case.name}", marks=marks)
 
 
-@pytest.mark.parametrize("case", parameters())
+@pytest.mark.parametrize("case", list(parameters()))
 def test_the_pipeline_computes_what_the_notebook_computes(
     case: Case, truth: dict[str, Any], shells: dict[tuple[bool, bool], ForkedSessions], tmp_path: Path
 ) -> None:
