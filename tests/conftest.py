@@ -26,6 +26,7 @@ GIT_CONFIG = """\
 UNPROVEN = (
     "tests/cases/test_random_programs.py",
     "tests/cli/test_bad_input.py",
+    "tests/cli/test_parameters.py",
     "tests/cli/test_interrupts.py",
     "tests/cli/test_network.py",
     "tests/cli/test_picture.py",
@@ -36,6 +37,8 @@ UNPROVEN = (
     "tests/docs/test_docs_run.py",
     "tests/examples/",
     "tests/execution/test_verify.py",
+    "tests/pipeline/test_compiled.py",
+    "tests/pipeline/test_modules.py",
 )
 
 
