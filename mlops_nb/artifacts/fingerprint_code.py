@@ -57,8 +57,16 @@ def _importable(value: Any) -> bool:
     return found is value
 
 
+def made_by_hand(module: types.ModuleType) -> bool:
+    """Say whether a module did not come from an import: nobody else can import it then."""
+    return getattr(module, "__spec__", None) is None and module.__name__ != "__main__"
+
+
 def module(walker: Walker, value: types.ModuleType) -> None:
     """Hash a module by its name: modules are imported, not carried."""
+    if made_by_hand(value):
+        message = f"the module {value.__name__} was made by the notebook"
+        raise CannotFingerprint(message)
     walker.trace.modules.add(value.__name__)
     walker.tag("module", value.__name__.encode())
 
@@ -182,8 +190,9 @@ def class_(walker: Walker, value: type) -> None:
     walker.tag("class body", value.__qualname__.encode())
     walker.walk(type(value))
     walker.walk(tuple(base for base in value.__bases__ if base is not object))
-    # `__abc_tpflags__`, `_abc_impl` and the like belong to the interpreter, and cannot be read.
-    for name, member in vars(value).items():
+    # `__abc_tpflags__`, `_abc_impl` and the like belong to the interpreter, and cannot be read. What has a name of the
+    # language's own is set in another order when the class is made again.
+    for name, member in sorted(vars(value).items(), key=lambda item: item[0] if item[0].startswith("__") else "~"):
         if name not in _CLASS_PLUMBING and type(member).__name__ != "_abc_data":
             walker.walk(name)
             walker.walk(member)

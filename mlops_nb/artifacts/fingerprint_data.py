@@ -17,8 +17,10 @@ def walk_of(kind: type) -> Callable[[Walker, Any], None] | None:
     """Return the walk of values of a type of NumPy or pandas; neither is imported for asking."""
     numpy = sys.modules.get("numpy")
     if numpy is not None:
-        if kind in {numpy.ndarray, numpy.ma.MaskedArray}:
-            return hash_array if kind is numpy.ndarray else hash_masked
+        if issubclass(kind, numpy.ma.MaskedArray):
+            return hash_masked
+        if issubclass(kind, numpy.ndarray):
+            return hash_array if kind is numpy.ndarray else hash_array_of_kind
         if issubclass(kind, numpy.generic):
             return hash_scalar
         if issubclass(kind, numpy.dtype):
@@ -76,11 +78,31 @@ def hash_array(walker: Walker, value: np.ndarray, *, of_column: bool = False) ->
     walker.buffer("data", flat.view(np.uint8) if flat.size and flat.dtype.itemsize else b"")
 
 
+def hash_array_of_kind(walker: Walker, value: np.ndarray) -> None:
+    """Hash an instance of a subclass: its class and attributes, and its elements as those of any array."""
+    import numpy as np
+
+    if walker.met(value) or walker.been_through(value):
+        return
+    kind: Any = type(value)
+    if kind.__reduce__ is not np.ndarray.__reduce__ or kind.__reduce_ex__ is not np.ndarray.__reduce_ex__:
+        walker.reduced(value)
+    walker.tag("kind")
+    walker.walk(kind)
+    if not isinstance(value, np.memmap):
+        # A memmap's say where its file is open.
+        walker.walk(getattr(value, "__dict__", None) or None)
+    hash_array(walker, value.view(np.ndarray))
+
+
 def hash_masked(walker: Walker, value: np.ma.MaskedArray[Any, Any]) -> None:
     """Hash a masked array: pickle also stores whether somebody has asked for its fill value."""
     if walker.met(value) or walker.been_through(value):
         return
     walker.tag("masked")
+    if type(value).__module__ != "numpy.ma":
+        walker.walk(type(value))
+        walker.walk({name: held for name, held in vars(value).items() if not name.startswith("_")})
     walker.walk((value.data, value.mask, value.fill_value, value.hardmask))
 
 

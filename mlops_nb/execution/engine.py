@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import logging
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.notebook import import_nbformat
+from mlops_nb.pipeline import ADDED_TAGS
 from mlops_nb.steps import as_source
 
 import_nbformat()
@@ -34,13 +36,32 @@ if TYPE_CHECKING:
 NAME = "mlops_nb"
 
 
+class StepClient(PapermillNotebookClient):  # type: ignore[misc]
+    """Runs the cells that the pipeline added without a trace: they count no cell, and no hook of the user's hears them.
+
+    `In`, `Out` and the numbers of cells are then those of the notebook.
+    """
+
+    async def async_execute_cell(self, cell: Any, cell_index: int, *arguments: Any, **options: Any) -> Any:
+        """Run a cell, silently when it is one that the pipeline added."""
+        if not ADDED_TAGS.intersection(cell["metadata"].get("tags", ())):
+            return await super().async_execute_cell(cell, cell_index, *arguments, **options)
+        # nbclient has no parameter for what the messaging protocol calls silent.
+        heard = self.kc.execute
+        self.kc.execute = partial(heard, silent=True)
+        try:
+            return await super().async_execute_cell(cell, cell_index, *arguments, **{**options, "store_history": False})
+        finally:
+            self.kc.execute = heard
+
+
 class StepEngine(Engine):  # type: ignore[misc]
     """Runs a notebook's cells on a kernel that is already there."""
 
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> None:
         """Run the cells and close the client; the kernel stays with whoever started it."""
-        client = PapermillNotebookClient(
+        client = StepClient(
             nb_man,
             km=options["km"],
             kernel_name=kernel_name,

@@ -4,7 +4,8 @@
 2. What the plan found cached is taken over.
 3. The DAG runs the rest: each step when what it needs is there, several at once where the lock proves it harmless.
 4. Every step's inputs are checked against what the notebook's order says they were. A step that ran on others,
-   because the lock was wrong about an earlier one, runs again.
+   because the lock was wrong about an earlier one, runs again. So does a step of whose variables a later one got
+   something else than what was made: in a kernel that the two then share.
 5. The lock is brought up to date, the run is closed.
 
 An interrupt ends the kernels, records the run as cancelled and leaves nothing behind.
@@ -16,6 +17,7 @@ import os
 import secrets
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -24,8 +26,8 @@ from mlops_nb.execution.events import RunEvent, silent
 from mlops_nb.execution.kernels import Watch, require_kernel
 from mlops_nb.execution.notebook_run import kernel_session
 from mlops_nb.execution.step_record import OpenSession, Progress, Surroundings
-from mlops_nb.execution.step_run import StepFailed, reuse_cached, run_step
-from mlops_nb.handover import State
+from mlops_nb.execution.step_run import StepFailed, StepPostponed, reuse_cached, run_step
+from mlops_nb.handover import CAME_BACK_DIFFERENT, State
 from mlops_nb.metadata import Origin, Parameter, PipelineVersion, RunStart
 from mlops_nb.metadata import PlannedStep as RecordedStep
 from mlops_nb.pipeline import DataflowLock, components, key_of
@@ -129,6 +131,7 @@ def run_plan(  # noqa: PLR0913 - the stores are the caller's
             # Where everything is cached Ploomber would skip every task, after a second of imports.
             _build(around, request.workers or os.cpu_count() or 1)
         reran = _check(around)
+        _skip_the_rest(around)
     except KeyboardInterrupt:
         # The executor has ended the kernels and waited for them.
         watch.cancel("interrupted")
@@ -169,7 +172,7 @@ def _build(around: Surroundings, workers: int) -> None:
     """Let Ploomber run what is not cached; a failed step is in the record, not an exception here."""
     from mlops_nb.pipeline import StepExecutor, build, build_dag
 
-    plan, progress = around.plan, around.progress
+    plan = around.plan
     executor = StepExecutor(
         workers,
         {planned.name: planned.after for planned in plan.steps},
@@ -182,7 +185,7 @@ def _build(around: Surroundings, workers: int) -> None:
         def run_it() -> None:
             try:
                 run_step(name, around)
-            except StepFailed:
+            except (StepFailed, StepPostponed):
                 raise
             except BaseException as error:
                 # Not the step's failure but ours, or the store's: the run must not go on as if it were recorded.
@@ -207,10 +210,15 @@ def _build(around: Surroundings, workers: int) -> None:
         [(need, planned.name) for planned in plan.steps for need in planned.needs],
         executor,
     )
-    succeeded = build(dag)
+    build(dag)
     if unforeseen:
         raise unforeseen[0]
-    if not succeeded:
+
+
+def _skip_the_rest(around: Surroundings) -> None:
+    """Record the steps that never ran, and why."""
+    plan, progress = around.plan, around.progress
+    if len(progress.status) < len(plan.steps):
         failed = [name for name, status in progress.status.items() if status in {"failed", "cancelled"}]
         left = [planned.name for planned in plan.steps if planned.name not in progress.status]
         for name in left:
@@ -233,35 +241,67 @@ def _ancestors(plan: Plan, name: str) -> list[str]:
 
 
 def _check(around: Surroundings) -> tuple[str, ...]:
-    """Run again what ran on other inputs than the notebook's order gives it."""
+    """Run again what ran on other inputs than the notebook's order gives it; return those steps."""
+    reran = _check_once(around)
+    while around.progress.to_mend and not around.watch.cancelled.is_set():
+        reran += _check_once(around)
+    return tuple(dict.fromkeys(reran))
+
+
+def _check_once(around: Surroundings) -> list[str]:
     progress = around.progress
     reran: list[str] = []
+    mends = bool(progress.to_mend)
     state = State()
     previous: Delta | None = None
     for planned in around.plan.steps:
         # `progress.before`, carried along: asking it anew for each of many steps would take the square of their number.
         state = state if previous is None else state.after(previous)
         previous = progress.deltas.get(planned.name)
+        if planned.name in progress.to_mend and not around.watch.cancelled.is_set():
+            progress.to_mend.discard(planned.name)
+            names = ", ".join(f"`{name}`" for name in sorted(progress.kept[planned.name]))
+            _again(planned.name, f"{names}: {CAME_BACK_DIFFERENT}", around)
+            reran.append(planned.name)
+            previous = progress.deltas.get(planned.name)
+            continue
+        if mends and planned.name not in progress.status and not _stopped(around, planned.name):
+            # It was postponed, or waited for one that was.
+            with suppress(StepFailed, StepPostponed):
+                run_step(planned.name, around)
+            previous = progress.deltas.get(planned.name)
+            continue
         if progress.status.get(planned.name) not in {"succeeded", "cached"}:
             continue
         used = progress.parts[planned.name]
-        # Files are compared where they are read: a later step may rightly have written them since.
+        # Files and modules are compared where they are read: a later step may rightly have written them since.
         true = {
             **components(planned.step, state, around.context, progress.evidence.get(planned.name)),
             "files": used["files"],
+            "modules": used["modules"],
         }
         if key_of(true) == key_of(used):
             continue
-        why = "it ran on values that an earlier step changed after all"
-        around.listen(RunEvent("notice", around.run, planned.name, text=why))
-        around.log.reopen_step(around.run, planned.name, why)
+        _again(planned.name, "it ran on values that an earlier step changed after all", around)
         reran.append(planned.name)
-        try:
-            run_step(planned.name, around, again=why)
-        except StepFailed:
-            progress.deltas.pop(planned.name, None)
         state, previous = progress.before(around.plan, planned.name), progress.deltas.get(planned.name)
-    return tuple(reran)
+    return reran
+
+
+def _again(name: str, why: str, around: Surroundings) -> None:
+    """Run a step once more, which had ended."""
+    around.listen(RunEvent("notice", around.run, name, text=why))
+    around.log.reopen_step(around.run, name, why)
+    try:
+        run_step(name, around, again=why)
+    except (StepFailed, StepPostponed):
+        around.progress.deltas.pop(name, None)
+
+
+def _stopped(around: Surroundings, name: str) -> bool:
+    """Say whether a step cannot run any more: the run was cancelled, or what the step needs failed."""
+    failed = {step for step, status in around.progress.status.items() if status in {"failed", "cancelled"}}
+    return around.watch.cancelled.is_set() or not failed.isdisjoint(_ancestors(around.plan, name))
 
 
 def _verdict(plan: Plan, progress: Progress, watch: Watch) -> tuple[Any, str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_nb.execution.kernels import Watch
 from mlops_nb.execution.notebook_run import Outcome, Session, kernel_session
-from mlops_nb.handover import STREAMS, Delta, State
+from mlops_nb.handover import STREAMS, Covariable, Delta, State
 from mlops_nb.metadata import Artifact, Scrap, StepEnd
 from mlops_nb.pipeline import StepEvidence, components, file_hashes, key_of, reads_of, relative
 from mlops_nb.scraps import Scrap as GluedScrap
@@ -19,7 +19,7 @@ from mlops_nb.scraps import read_scraps
 from mlops_nb.snapshot import file_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from mlops_nb.artifacts import ArtifactStore
     from mlops_nb.execution.events import RunEvent
@@ -32,12 +32,19 @@ OpenSession = Callable[[str, Path, Watch], AbstractContextManager[Session]]
 
 @dataclass
 class Progress:
-    """What is known of the steps so far; steps run on threads, so it is taken and changed under its lock."""
+    """What is known of the steps so far; steps run on threads, so it is taken and changed under its lock.
+
+    `checked` are the co-variables that a step has found to come back as what they were, `kept` those variables of a
+    step that did not, and `to_mend` the steps that are therefore to run again, in a kernel that the next ones share.
+    """
 
     deltas: dict[str, Delta] = field(default_factory=dict)
     parts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     evidence: dict[str, StepEvidence] = field(default_factory=dict)
     status: dict[str, str] = field(default_factory=dict)
+    checked: set[tuple[tuple[str, ...], str]] = field(default_factory=set)
+    kept: dict[str, set[str]] = field(default_factory=dict)
+    to_mend: set[str] = field(default_factory=set)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def took(self, name: str, delta: Delta, parts: Mapping[str, Any], evidence: StepEvidence | None) -> None:
@@ -47,6 +54,29 @@ class Progress:
             self.parts[name] = parts
             if evidence is not None:
                 self.evidence[name] = evidence
+
+    def unchecked(self, items: Iterable[Covariable]) -> set[str]:
+        """Return the names of those that no step of this run has found to come back as what they were."""
+        with self.lock:
+            new = [item for item in items if (item.names, item.fingerprint) not in self.checked]
+        return {name for item in new for name in item.names if not item.problem}
+
+    def found_same(self, items: Iterable[Covariable]) -> None:
+        """Take note that these came back as what they were."""
+        with self.lock:
+            self.checked |= {(item.names, item.fingerprint) for item in items}
+
+    def found_different(self, plan: Plan, name: str, different: Iterable[str]) -> None:
+        """Take note that a step got other values than the ones that earlier steps made."""
+        with self.lock:
+            for variable in different:
+                writers = [
+                    planned.name
+                    for planned in plan.steps[: plan.steps.index(plan.step(name))]
+                    if planned.name in self.deltas and variable in self.deltas[planned.name].written
+                ]
+                self.kept.setdefault(writers[-1], set()).add(variable)
+                self.to_mend.add(writers[-1])
 
     def before(self, plan: Plan, name: str) -> State:
         """Return the state before a step: the steps done so far that the notebook has before it, in its order."""

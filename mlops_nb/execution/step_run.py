@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import time
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from mlops_nb.errors import MlopsNbError
 from mlops_nb.execution.events import RunEvent
 from mlops_nb.execution.notebook_run import Limits, Outcome, Session, run_notebook
 from mlops_nb.execution.step_record import Surroundings, succeeded
+from mlops_nb.handover import CAME_BACK_DIFFERENT, CameBackDifferent
 from mlops_nb.metadata import StepEnd, StepStart
-from mlops_nb.pipeline import components, differences, evidence_from, key_of, needed, step_document
+from mlops_nb.pipeline import ADDED, components, differences, evidence_from, key_of, needed, step_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,6 +25,12 @@ if TYPE_CHECKING:
     from mlops_nb.metadata import StepRun
     from mlops_nb.pipeline import PlannedStep
     from mlops_nb.steps import Step
+
+
+class StepPostponed(MlopsNbError):  # noqa: N818 - the name of the fact
+    """A step got values that are not what an earlier step made: that one must run again first, and share its kernel."""
+
+    code = "step-postponed"
 
 
 class StepFailed(MlopsNbError):  # noqa: N818 - the name of the fact
@@ -46,6 +55,8 @@ def run_step(name: str, around: Surroundings, *, again: str = "") -> None:
     ------
     StepFailed
         When it did not succeed.
+    StepPostponed
+        When it cannot run before an earlier step has run again.
     """
     planned = around.plan.step(name)
     ended = around.progress.status.get(name)
@@ -117,8 +128,12 @@ def _go_on_in(kernel: _Kernel, planned: PlannedStep, around: Surroundings) -> No
         position += 1
         step = steps[position]
         state = around.progress.before(around.plan, step.name)
-        if around.progress.status.get(step.name) == "cached":
+        if around.progress.status.get(step.name) is not None:
             around.log.reopen_step(around.run, step.name, text)
+        # What was found to come back as something else does so for the next steps as well.
+        kept = around.progress.kept.get(steps[position - 1].name, set()) - step.step.flow.surely
+        if kept:
+            around.progress.kept.setdefault(step.name, set()).update(kept)
         parts = components(step.step, state, around.context, step.proven)
         why = f"it shares the kernel of `{planned.name}`"
         around.log.start_step(around.run, step.name, StepStart(key=key_of(parts), key_components=parts, reason=why))
@@ -193,6 +208,9 @@ def _execute(planned: PlannedStep, state: State, around: Surroundings, kernel: _
     outcome = None if live else _blocked(planned, state)
     if outcome is None:
         outcome = _tries(planned, state, place, around, kernel, on_cell, live=live)
+    different = _different(outcome)
+    if different:
+        _postpone(planned, different, around)
     try:
         end = (
             succeeded(planned, state, outcome, place, around)
@@ -209,6 +227,31 @@ def _execute(planned: PlannedStep, state: State, around: Surroundings, kernel: _
     if not outcome.succeeded:
         message = f"Step `{name}` {end.status}: {end.reason}."
         raise StepFailed(message, hint=f"`mlops-nb show {around.run} {name}` shows the cell and the traceback.")
+
+
+def _different(outcome: Outcome) -> list[str]:
+    """Return the names whose values came back as something else, if that is what the step ended of."""
+    error = outcome.error
+    if error is None or error.ename != CameBackDifferent.__name__ or not error.cell_id.startswith(ADDED):
+        return []
+    return [str(name) for name in json.loads(error.evalue)]
+
+
+def _postpone(planned: PlannedStep, different: list[str], around: Surroundings) -> None:
+    """Withdraw a step that has not begun to compute, and note what must run again before it.
+
+    Raises
+    ------
+    StepPostponed
+        Always.
+    """
+    names = ", ".join(f"`{name}`" for name in different)
+    why = f"{names} came back as something else than what was made"
+    around.progress.found_different(around.plan, planned.name, different)
+    around.log.finish_step(around.run, planned.name, StepEnd(status="failed", reason=why))
+    around.log.reopen_step(around.run, planned.name, why)
+    around.progress.status.pop(planned.name, None)
+    raise StepPostponed(f"Step `{planned.name}` waits: {why}.")  # noqa: EM102, TRY003
 
 
 def _unsuccessful(step: Step, outcome: Outcome, place: Path) -> StepEnd:
@@ -255,12 +298,26 @@ def _tries(  # noqa: PLR0913, PLR0917 - what a try consists of
     # A proven step gets what it needs; any other the whole namespace, which is always right. What follows in the same
     # kernel may need anything.
     names = None
+    items = state.covariables
     alone = step.name not in around.plan.graph.kernels()
     if planned.proven is not None and alone and not planned.proven.stays and not step.flow.barrier:
-        names = {name for item in needed(step, state).covariables for name in item.names}
-    document = step_document(
-        around.plan.graph.notebook, step, store_url=around.store.url, state=digest, names=names, live=live
+        items = needed(step, state).covariables
+        names = {name for item in items for name in item.names}
+    seen = planned.proven.stays if planned.proven is not None else {}
+    write = partial(
+        step_document,
+        around.plan.graph.notebook,
+        step,
+        store_url=around.store.url,
+        state=digest,
+        unchecked=around.progress.unchecked(items),
+        kept={
+            *around.progress.kept.get(step.name, ()),
+            *(name for name, why in seen.items() if why == CAME_BACK_DIFFERENT),
+        },
+        live=live,
     )
+    document = write(names=names)
     given = around.injected if step.has_parameters else {}
     limits = Limits(settings.timeout_s, settings.memory_mb)
 
@@ -270,11 +327,15 @@ def _tries(  # noqa: PLR0913, PLR0917 - what a try consists of
         )
 
     outcome = run()
+    if _different(outcome):
+        return outcome
+    if not live:
+        around.progress.found_same(items)
     if outcome.error is not None and names is not None and not outcome.cancelled:
         # It had a part of the namespace, and may have asked for more than its text says.
         text = f"it raised {outcome.error.ename} on the part of the namespace it is known to read; again on the whole"
         around.listen(RunEvent("notice", around.run, step.name, text=text))
-        document = step_document(around.plan.graph.notebook, step, store_url=around.store.url, state=digest, names=None)
+        document = write(names=None)
         kernel.renew()
         outcome = run()
     wait_s = settings.retry_wait_s

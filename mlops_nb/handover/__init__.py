@@ -1,14 +1,17 @@
 """The state that crosses a step boundary, and the code that carries it inside a step's kernel."""
 
 from mlops_nb.handover.ambient import STREAMS
-from mlops_nb.handover.covariables import Process, described, freeze, thaw, variables
-from mlops_nb.handover.kernel import EVIDENCE_MIME, begin, end, go_on, prepare
-from mlops_nb.handover.pickling import CannotLeaveProcess, Identities
+from mlops_nb.handover.covariables import CAME_BACK_DIFFERENT, Process, described, freeze, thaw, variables
+from mlops_nb.handover.kernel import EVIDENCE_MIME, CameBackDifferent, begin, end, go_on, prepare
+from mlops_nb.handover.pickling import Identities
+from mlops_nb.handover.process_bound import CannotLeaveProcess
 from mlops_nb.handover.state import Covariable, Delta, State
 
 __all__ = [
+    "CAME_BACK_DIFFERENT",
     "EVIDENCE_MIME",
     "STREAMS",
+    "CameBackDifferent",
     "CannotLeaveProcess",
     "Covariable",
     "Delta",

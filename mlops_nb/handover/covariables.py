@@ -9,6 +9,8 @@
    co-variables, not one, and stay around one list.
 4. A group whose names, roots and fingerprint the state before already had is unchanged and costs nothing more.
 5. The others are pickled: small ones into the record, larger ones into the store with their buffers aligned.
+6. Where a value is thawed for the first time it is walked once more: what pickle gives back as something else is
+   found before a step computes with it (`came_back_different`).
 """
 
 from __future__ import annotations
@@ -25,14 +27,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import IMMUTABLE, Trace, pack, stateless, unpack
-from mlops_nb.handover.groups import Group, deeply, groups_of
-from mlops_nb.handover.pickling import CannotLeaveProcess, Identities, dumps
+from mlops_nb.errors import MlopsNbError
+from mlops_nb.handover.groups import UNKNOWN, Group, deeply, groups_of
+from mlops_nb.handover.pickling import Identities, dumps
+from mlops_nb.handover.process_bound import CannotLeaveProcess
 from mlops_nb.handover.process_state import is_of_project
 from mlops_nb.handover.state import Covariable, State
 from mlops_nb.handover.unpickling import NAN, loads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pickle import PickleBuffer
 
     from mlops_nb.artifacts import ArtifactStore
@@ -114,12 +118,18 @@ class Process:
     roots: Roots = field(default_factory=Roots)
 
 
-def freeze(held: Mapping[str, Any], before: State, process: Process, step: str = "") -> tuple[Covariable, ...]:
+CAME_BACK_DIFFERENT = "it came back as something else in another process"
+
+
+def freeze(
+    held: Mapping[str, Any], before: State, process: Process, step: str = "", kept: Iterable[str] = ()
+) -> tuple[Covariable, ...]:
     """Store the co-variables of `held` that `before` does not have; return those.
 
     A value that cannot leave its process comes back with its `problem` and without content. `step` names the objects
-    that are new.
+    that are new. `kept` are names whose values were seen to come back as something else.
     """
+    keeps = frozenset(kept)
     known = {(item.names, item.fingerprint, tuple(sorted(item.oids.items()))) for item in before.covariables}
     oids = {name: _token(name, value, process, step) for name, value in sorted(held.items()) if _is_root(value)}
     for name, token in oids.items():
@@ -130,12 +140,62 @@ def freeze(held: Mapping[str, Any], before: State, process: Process, step: str =
         own = {name: oids[name] for name in group.names if name in oids}
         if (group.names, group.fingerprint, tuple(sorted(own.items()))) not in known:
             others = {key: token for key, token in by_id.items() if token not in own.values()}
-            frozen.append(_store(group, {name: held[name] for name in group.names}, own, others, process))
+            values = {name: held[name] for name in group.names}
+            problem = "" if keeps.isdisjoint(group.names) else CAME_BACK_DIFFERENT
+            frozen.append(_store(group, values, own, others, process, problem))
     return tuple(frozen)
 
 
-def thaw(state: State, process: Process) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the values of a state's variables, and the names that have none with the reason."""
+def came_back_different(state: State, values: Mapping[str, Any], process: Process, asked: Iterable[str]) -> list[str]:
+    """Return those of the names asked about whose thawed values are not what was frozen.
+
+    Parameters
+    ----------
+    state
+        What was thawed.
+    values
+        What came of it, by name.
+    process
+        Where it was thawed.
+    asked
+        Names of co-variables that nobody has checked yet.
+    """
+    wanted = frozenset(asked)
+    objects = process.roots.objects
+    known = objects.keys()
+    looked_at = [item for item in state.covariables if not wanted.isdisjoint(item.names) and not item.problem]
+    gone = {name for item in looked_at for name in item.names if name not in values and not set(item.refs) - known}
+    # What has no fingerprint cannot be compared, and what lost a name is less than what was frozen.
+    items = [
+        item
+        for item in looked_at
+        if set(item.names) <= values.keys() and not item.fingerprint.startswith(UNKNOWN) and "|" not in item.fingerprint
+    ]
+    by_id = {
+        id(objects[token]): token
+        for item in (*state.hidden, *state.covariables)
+        for _, token in sorted(item.oids.items())
+        if token in objects
+    }
+    held = {name: values[name] for item in items for name in item.names}
+    found = {(group.names, group.fingerprint) for group in groups_of(held, process.namespace, by_id)}
+    changed = {name for item in items if (item.names, item.fingerprint) not in found for name in item.names}
+    return sorted(gone | changed)
+
+
+def thaw(state: State, process: Process, unchecked: Iterable[str] = ()) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the values of a state's variables, and the names that have none with the reason.
+
+    Parameters
+    ----------
+    state
+        The state.
+    process
+        Where it is thawed.
+    unchecked
+        Names that may turn out not to come back at all: they are left out then, and any other is an error.
+    """
+    trials = frozenset(unchecked)
     values: dict[str, Any] = {}
     absent: dict[str, str] = {}
     waiting = [*state.hidden, *state.covariables]
@@ -150,7 +210,16 @@ def thaw(state: State, process: Process) -> tuple[dict[str, Any], dict[str, str]
                 absent.update(dict.fromkeys(item.names, problem))
                 provided -= set(item.oids.values())
                 continue
-            thawed = thaw_one(item, process)
+            try:
+                thawed = thaw_one(item, process)
+            except MlopsNbError:
+                # The store's fault, not the value's.
+                raise
+            except Exception:
+                if trials.isdisjoint(item.names):
+                    raise
+                provided -= set(item.oids.values())
+                continue
             values.update((name, thawed[name]) for name in item.names)
         waiting = [item for item in waiting if item not in ready] if ready else []
     return values, absent
@@ -237,8 +306,13 @@ def _shared_owners(trace: Trace) -> frozenset[int]:
     return frozenset(owner for owner, count in counts.items() if count > 1)
 
 
-def _store(
-    group: Group, value: dict[str, Any], oids: dict[str, str], others: Mapping[int, str], process: Process
+def _store(  # noqa: PLR0913, PLR0917 - what is stored, and how it hangs together with the rest
+    group: Group,
+    value: dict[str, Any],
+    oids: dict[str, str],
+    others: Mapping[int, str],
+    process: Process,
+    problem: str,
 ) -> Covariable:
     trace = group.trace
     described_as = {name: described(held) for name, held in value.items()}
@@ -250,9 +324,12 @@ def _store(
         modules=tuple(sorted(filter(is_of_project, trace.modules))),
         oids=oids,
         refs=tuple(sorted(trace.refs)),
+        problem=problem,
     )
+    if problem:
+        return item
     # A value whose walk broke off may refer to more than the walk met.
-    unknown = group.fingerprint.startswith("unknown-")
+    unknown = group.fingerprint.startswith(UNKNOWN)
     roots = {key: token for key, token in others.items() if token in trace.refs or unknown}
     roots |= {key: process.roots.nan(value) for key, value in trace.nans.items()}
     owners = frozenset(trace.memory & trace.framed) | _shared_owners(trace)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _DEEP_STACK_BYTES = 1 << 29
 _DEEP_LIMIT = 200_000
-_UNKNOWN = "unknown-"
+UNKNOWN = "unknown-"
 _T = TypeVar("_T")
 
 
@@ -87,7 +87,7 @@ def _whole(parts: Sequence[Group], tokens: Mapping[str, str]) -> Group:
             getattr(whole, kind).update(getattr(part.trace, kind))
         whole.alive += part.trace.alive
     whole.refs -= set(tokens.values())
-    if any(part.fingerprint.startswith(_UNKNOWN) for part in parts):
+    if any(part.fingerprint.startswith(UNKNOWN) for part in parts):
         return Group(names, _unknown(), whole)
     return Group(names, fingerprint({part.names: (part.fingerprint, tokens[part.names[0]]) for part in parts}), whole)
 
@@ -164,7 +164,7 @@ def _print(value: Any, namespace: Mapping[str, Any], trace: Trace, roots: Mappin
 
 
 def _unknown() -> str:
-    return f"{_UNKNOWN}{secrets.token_hex(12)}"
+    return f"{UNKNOWN}{secrets.token_hex(12)}"
 
 
 def deeply(act: Callable[[], _T]) -> _T:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import sys
 import sysconfig
 import time
@@ -20,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import ArtifactStore, fingerprint
 from mlops_nb.handover.ambient import EARLY, STREAMS, Baseline, read_ambient, write_ambient
-from mlops_nb.handover.covariables import Process, freeze, thaw, thaw_one, variables
-from mlops_nb.handover.process_state import HISTORY, read_process_state, write_process_state
+from mlops_nb.handover.covariables import Process, came_back_different, freeze, thaw, thaw_one, variables
+from mlops_nb.handover.process_state import HISTORY, PATCHES, read_process_state, write_process_state
 from mlops_nb.handover.state import Covariable, Delta, State
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ _MOVES = frozenset(
     }
 )
 _LISTS = frozenset({"os.listdir", "os.scandir"})
+_IMPORTS = re.compile(r"^<frozen |[/\\]importlib[/\\]|[/\\]importlib_metadata[/\\]|[/\\]pkg(util|_resources)\b")
 _OPEN_FOR_WRITING = os.O_WRONLY | os.O_RDWR
 
 
@@ -61,6 +63,7 @@ class _Session:
     known: State
     baseline: Baseline
     files: _Files
+    patched: tuple[tuple[str, str, str], ...] = ()
     absent: dict[str, str] = field(default_factory=dict)
     streams: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
@@ -97,7 +100,10 @@ class _Files:
                     self.written.add(os.path.abspath(os.fsdecode(place)))  # noqa: PTH100
             return
         if event in _LISTS and arguments and isinstance(arguments[0], str | bytes | os.PathLike):
-            self.read.add(os.path.abspath(os.fsdecode(arguments[0])))  # noqa: PTH100
+            # An import, or a look for a package's version, lists the folders of `sys.path`: what else lies in them is
+            # nothing to the step.
+            if not _IMPORTS.search(sys._getframe(1).f_code.co_filename):  # noqa: SLF001 - who lists
+                self.read.add(os.path.abspath(os.fsdecode(arguments[0])))  # noqa: PTH100
             return
         if event != "open" or not isinstance(arguments[0], str | bytes | os.PathLike):
             return
@@ -125,7 +131,18 @@ def prepare() -> None:
     setattr(_shell(), _BASELINE, Baseline.now())
 
 
-def begin(store_url: str, state_digest: str, parts: Iterable[str] | None = None, number: int = 0) -> None:
+class CameBackDifferent(Exception):  # noqa: N818 - the name of the fact, which the run reads from the notebook
+    """Values that were thawed are not what was frozen; the message is a JSON list of their names."""
+
+
+def begin(
+    store_url: str,
+    state_digest: str,
+    parts: Iterable[str] | None = None,
+    number: int = 0,
+    *,
+    unchecked: Iterable[str] = (),
+) -> None:
     """Thaw the state before a step into this kernel's namespace.
 
     Parameters
@@ -138,6 +155,13 @@ def begin(store_url: str, state_digest: str, parts: Iterable[str] | None = None,
         Names to thaw, with what they need; all of them when `None`.
     number
         The execution count of the step's first cell in the notebook, where a step reads the history.
+    unchecked
+        Names of which no step has looked yet whether they come back as what they were.
+
+    Raises
+    ------
+    CameBackDifferent
+        When some of those did not.
     """
     started = time.perf_counter()
     shell = _shell()
@@ -149,7 +173,9 @@ def begin(store_url: str, state_digest: str, parts: Iterable[str] | None = None,
     setattr(shell, _KEPT, session)
     for kind in EARLY:
         _restore(session, kind)
-    values, session.absent = thaw(state, process)
+    values, session.absent = thaw(state, process, unchecked)
+    if different := came_back_different(state, values, process, unchecked):
+        raise CameBackDifferent(json.dumps(different))
     # What replayed prelude cells bound may be out of date: only the state says what there is.
     for name in variables(namespace, shell.user_ns_hidden):
         del namespace[name]
@@ -160,21 +186,25 @@ def begin(store_url: str, state_digest: str, parts: Iterable[str] | None = None,
         if top in sys.modules:
             importlib.import_module(module)
     # After the variables: thawing them may import modules, which may set filters and options.
-    for kind in state.ambient:
-        if kind not in EARLY:
-            _restore(session, kind)
-    for name, value in values.items():
-        if name.startswith("@"):
-            write_process_state(shell, name, value)
+    _restore_process(session, values)
     if number:
-        # This cell counts as well, and is the last one that does.
-        shell.execution_count = number - 1
+        shell.execution_count = number
         typed = namespace["_ih"]
         typed[:] = [*typed[:number], *[""] * (number - len(typed))] if HISTORY in values else [""] * number
     session.streams = _stream_prints(read_ambient(session.baseline), namespace)
     process.roots.let_go()
     session.seconds = time.perf_counter() - started
     session.files.listen()
+
+
+def _restore_process(session: _Session, values: dict[str, Any]) -> None:
+    for kind in session.state.ambient:
+        if kind not in EARLY:
+            _restore(session, kind)
+    for name, value in values.items():
+        if name.startswith("@"):
+            write_process_state(_shell(), name, value)
+    session.patched = tuple(values.get(PATCHES, ()))
 
 
 def go_on(store_url: str, state_digest: str, parts: Iterable[str] | None = None) -> None:
@@ -203,7 +233,14 @@ def go_on(store_url: str, state_digest: str, parts: Iterable[str] | None = None)
     session.files.listening = True
 
 
-def end(step: str, imports: Iterable[str] = (), patches: Iterable[str] = (), *, history: bool = False) -> None:
+def end(
+    step: str,
+    imports: Iterable[str] = (),
+    patches: Iterable[str] = (),
+    *,
+    history: bool = False,
+    kept: Iterable[str] = (),
+) -> None:
     """Freeze what a step changed and publish the evidence as an output of this cell.
 
     Parameters
@@ -216,6 +253,8 @@ def end(step: str, imports: Iterable[str] = (), patches: Iterable[str] = (), *, 
         Attributes of imported things that the notebook has set so far.
     history
         Whether some step reads `_`, `In` or `Out`.
+    kept
+        Names whose values were seen to come back as something else: they stay in this process.
     """
     started = time.perf_counter()
     shell = _shell()
@@ -223,9 +262,9 @@ def end(step: str, imports: Iterable[str] = (), patches: Iterable[str] = (), *, 
     session.files.listening = False
     namespace = shell.user_ns
     held = variables(namespace, shell.user_ns_hidden)
-    held |= read_process_state(shell, patches, history=history)
+    held |= read_process_state(shell, patches, session.patched, history=history)
     store = session.process.store
-    changed = freeze(held, session.known, session.process, step)
+    changed = freeze(held, session.known, session.process, step, kept)
     before = session.state.by_name()
     delta = Delta(
         changed=changed,

@@ -21,20 +21,18 @@ from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
-from mlops_nb.artifacts import behind, fingerprint, has_hooks, stateless
+from mlops_nb.artifacts import behind, fingerprint, stateless
+from mlops_nb.handover.pickling_arrays import is_array, reduce_array, set_attributes
+from mlops_nb.handover.process_bound import CannotLeaveProcess, check
 
 if TYPE_CHECKING:
     import pickle
     from collections.abc import Callable, Mapping
 
-    import numpy as np
-
 
 _LRU_CACHE = type(functools.lru_cache(id))
-
-
-class CannotLeaveProcess(Exception):  # noqa: N818 - told to the caller as a fact
-    """The value is tied to its process: an open file, a generator, a lock, a connection."""
+# Of the tuple that a reduce method returns, how long it is when it has a state.
+_WITH_STATE = 3
 
 
 class Identities:
@@ -92,9 +90,10 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         self._namespace = namespace
         self._identities = identities
         self._owners = owners
+        self._in_band = buffer_callback is None
         self._roots = roots
 
-    def reducer_override(self, obj: Any) -> Any:  # noqa: C901 - one branch a kind
+    def reducer_override(self, obj: Any) -> Any:
         """Reduce what cloudpickle would reduce to something else than it was."""
         kind = type(obj)
         if kind is types.FunctionType:
@@ -106,21 +105,15 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             return _VIEWS[kind], (behind(obj),)
         elif kind is functools.cached_property:
             # Python 3.11's holds a lock, which guards nothing that outlives a call.
-            return functools.cached_property, (obj.func,), {"attrname": obj.attrname}, None, None, _set_attributes
+            return functools.cached_property, (obj.func,), {"attrname": obj.attrname}, None, None, set_attributes
         elif kind is _LRU_CACHE and _of_notebook(obj, self._namespace):
             return self._reduce_cached(obj)
-        elif kind.__module__ == "numpy" and kind.__name__ in {"ndarray", "memmap", "void"}:
-            return self._reduce_array(obj)
-        elif isinstance(obj, type):
-            self._check_class(obj)
-        elif isinstance(obj, BaseException):
-            self._check_exception(obj)
-        elif has_hooks(kind, self._namespace):
-            message = f"{kind.__name__} says itself what pickle sees of it, so a copy may be another"
-            raise CannotLeaveProcess(message)
-        elif kind.__name__ in _BOUND_TO_PROCESS and kind.__module__ in _BOUND_TO_PROCESS[kind.__name__]:
-            message = f"a {kind.__name__} lives in its process only"
-            raise CannotLeaveProcess(message)
+        elif is_array(kind):
+            return reduce_array(obj, self._owners, in_band=self._in_band)
+        else:
+            check(obj, self._namespace)
+            if isinstance(obj, type):
+                return _with_members_in_order(obj, super().reducer_override(obj))
         return super().reducer_override(obj)
 
     def _reduce_function(self, function: types.FunctionType) -> Any:
@@ -160,49 +153,6 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             raise CannotLeaveProcess(message)
         return _make_cached, (function.__wrapped__, function.cache_parameters())
 
-    def _check_class(self, kind: type) -> None:
-        """Refuse a class that cannot be made again without running the notebook's code."""
-        if kind.__module__ != "__main__":
-            return
-        if vars(kind).get("__slots__"):
-            # cloudpickle makes it again with a `__dict__`.
-            message = f"the class {kind.__name__} has slots, and its copy would not"
-            raise CannotLeaveProcess(message)
-        hooks = [vars(base).get("__init_subclass__") for base in kind.__mro__[1:]]
-        if type(kind).__module__ == "__main__" or any(
-            getattr(hook, "__func__", hook) is not None
-            and getattr(getattr(hook, "__func__", hook), "__globals__", None) is self._namespace
-            for hook in hooks
-        ):
-            message = f"making the class {kind.__name__} again would run the notebook's code for new classes"
-            raise CannotLeaveProcess(message)
-
-    def _check_exception(self, error: BaseException) -> None:
-        """Refuse an exception of which pickle would lose a part."""
-        own = vars(type(error)).get("__init__")
-        if (
-            error.__traceback__ is not None
-            or error.__cause__ is not None
-            or (isinstance(own, types.FunctionType) and own.__globals__ is self._namespace)
-        ):
-            message = f"a {type(error).__name__} leaves its traceback, its cause or its arguments behind"
-            raise CannotLeaveProcess(message)
-
-    def _reduce_array(self, array: np.ndarray) -> Any:
-        base = _owner(array)
-        if type(array).__name__ != "ndarray" or type(base).__name__ == "memmap" or _borrows(base):
-            message = f"a {type(array).__name__} over memory that belongs to something else"
-            if type(array).__name__ == "void" and array.base is None:
-                return NotImplemented
-            raise CannotLeaveProcess(message)
-        if base is not array and id(base) in self._owners:
-            offset = array.__array_interface__["data"][0] - base.__array_interface__["data"][0]
-            place = (base, array.dtype, array.shape, array.strides, offset, array.flags.writeable)
-            return _make_view, place
-        if not array.flags.writeable:
-            return _make_readonly, (array.copy(order="K"),)
-        return NotImplemented
-
 
 class ReferringPickler(NotebookPickler):
     """A pickler that stores a token for each object that is stored elsewhere.
@@ -215,50 +165,19 @@ class ReferringPickler(NotebookPickler):
         return self._roots.get(id(obj))
 
 
-# Types that pickle refuses, or worse, accepts and gives back as something else.
-_BOUND_TO_PROCESS = {
-    # cloudpickle copies the bytes behind it.
-    "memoryview": {"builtins"},
-    # cloudpickle turns an open text file into a StringIO of its content.
-    "TextIOWrapper": {"_io"},
-    "BufferedReader": {"_io"},
-    "BufferedWriter": {"_io"},
-    "BufferedRandom": {"_io"},
-    "FileIO": {"_io"},
-    "generator": {"builtins"},
-    "coroutine": {"builtins"},
-    "async_generator": {"builtins"},
-    "ZMQInteractiveShell": {"ipykernel.zmqshell"},
-    "MemoizedFunc": {"joblib.memory"},
-    "callable_iterator": {"builtins"},
-}
-
-
 def _of_notebook(function: Any, namespace: Mapping[str, Any]) -> bool:
     wrapped = getattr(function, "__wrapped__", None)
     return isinstance(wrapped, types.FunctionType) and wrapped.__globals__ is namespace
 
 
-def _owner(array: np.ndarray) -> np.ndarray:
-    import numpy as np
-
-    owner: Any = array
-    while True:
-        base = owner.base
-        if type(base).__name__ == "DummyArray":
-            # What `as_strided` puts between a view and its array.
-            base = base.base
-        if not isinstance(base, np.ndarray):
-            return owner  # type: ignore[no-any-return]
-        owner = base
-
-
-def _borrows(array: np.ndarray) -> bool:
-    """Say whether an array lies in the memory of a Python object that code can write through."""
-    base: Any = array.base
-    while isinstance(base, memoryview):
-        base = base.obj
-    return isinstance(base, bytearray) or type(base).__module__ in {"array", "ctypes", "_ctypes"}
+def _with_members_in_order(kind: type, reduced: Any) -> Any:
+    """Return what cloudpickle stores of a class, whose members it sorts, with the members in their own order."""
+    if not isinstance(reduced, tuple) or len(reduced) < _WITH_STATE or not isinstance(reduced[2], tuple):
+        return reduced
+    make, arguments, (members, slots), *rest = reduced
+    places = {name: place for place, name in enumerate(vars(kind))}
+    ordered = dict(sorted(members.items(), key=lambda member: places.get(member[0], len(places))))
+    return make, arguments, (ordered, slots), *rest
 
 
 def _make_function(
@@ -275,37 +194,12 @@ def _set_function(function: types.FunctionType, state: dict[str, Any]) -> None:
             setattr(function, name, value)
 
 
-def _set_attributes(held: Any, state: dict[str, Any]) -> None:
-    for name, value in state.items():
-        setattr(held, name, value)
-
-
 def _set_cell(cell: types.CellType, content: tuple[Any]) -> None:
     cell.cell_contents = content[0]
 
 
 def _make_cached(function: Callable[..., Any], parameters: dict[str, Any]) -> Any:
     return functools.lru_cache(maxsize=parameters["maxsize"], typed=parameters["typed"])(function)
-
-
-def _make_view(  # noqa: PLR0913, PLR0917 - what defines a view
-    base: np.ndarray,
-    dtype: Any,
-    shape: tuple[int, ...],
-    strides: tuple[int, ...],
-    offset: int,
-    writeable: bool,  # noqa: FBT001
-) -> np.ndarray:
-    import numpy as np
-
-    if base.flags.c_contiguous and not base.dtype.hasobject:
-        view: np.ndarray = np.ndarray(shape, dtype, base.reshape(-1).view(np.uint8), offset, strides)
-    else:
-        # A base in another layout: the same bytes from its first element on.
-        flat = np.lib.stride_tricks.as_strided(base, (base.size,), (base.itemsize,))
-        view = np.ndarray(shape, dtype, flat, offset, strides)
-    view.flags.writeable = writeable
-    return view
 
 
 def _make_keys(mapping: dict[Any, Any]) -> Any:
@@ -326,11 +220,6 @@ _VIEWS: dict[type, Callable[[dict[Any, Any]], Any]] = {
     type({}.items()): _make_items,
     types.MappingProxyType: types.MappingProxyType,
 }
-
-
-def _make_readonly(array: np.ndarray) -> np.ndarray:
-    array.flags.writeable = False
-    return array
 
 
 def dumps(  # noqa: PLR0913 - what freezing depends on

@@ -12,6 +12,8 @@ import sys
 import types
 from typing import TYPE_CHECKING, Any
 
+from mlops_nb.artifacts import made_by_hand
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -23,7 +25,9 @@ _NOTHING = object()
 _HISTORY_NAMES = ("_", "__", "___", "_i", "_ii", "_iii", "_ih", "_oh", "_dh")
 
 
-def read_process_state(shell: Any, patches: Iterable[str], *, history: bool) -> dict[str, Any]:
+def read_process_state(
+    shell: Any, patches: Iterable[str], known: Iterable[tuple[str, str, str]] = (), *, history: bool
+) -> dict[str, Any]:
     """Return the pseudo-variables of this process, by name; only what there is to carry.
 
     Parameters
@@ -32,11 +36,13 @@ def read_process_state(shell: Any, patches: Iterable[str], *, history: bool) -> 
         The IPython shell.
     patches
         Dotted targets that the notebook's code may have set, such as `pd.DataFrame.total`.
+    known
+        Module, path in it and attribute of what earlier steps have set: this one need not know their names.
     history
         Whether some step reads `_`, `In` or `Out`.
     """
     found = {
-        PATCHES: _read_patches(shell.user_ns, patches),
+        PATCHES: _read_patches(shell.user_ns, patches, known),
         FIGURES: _read_figures(),
         HISTORY: _read_history(shell) if history else None,
     }
@@ -44,13 +50,11 @@ def read_process_state(shell: Any, patches: Iterable[str], *, history: bool) -> 
     return {name: value for name, value in found.items() if value}
 
 
-def write_process_state(shell: Any, name: str, value: Any) -> None:  # noqa: C901 - one branch a kind
+def write_process_state(shell: Any, name: str, value: Any) -> None:
     """Put back what `read_process_state` read."""
     if name == PATCHES:
         for (module, path, attribute), held in value.items():
-            owner: Any = importlib.import_module(module)
-            for part in path.split(".") if path else ():
-                owner = getattr(owner, part)
+            owner = _owner(module, path)
             if held == ():
                 if attribute in vars(owner):
                     delattr(owner, attribute)
@@ -70,12 +74,16 @@ def write_process_state(shell: Any, name: str, value: Any) -> None:  # noqa: C90
         namespace["_oh"].clear()
         namespace["_oh"].update(value["_oh"])
         namespace.update({key: held for key, held in value.items() if key not in {"_ih", "_oh", "_dh", "shown"}})
-        for key, held in value["shown"].items():
-            setattr(shell.displayhook, key, held)
+        for key, (same, held) in value["shown"].items():
+            setattr(shell.displayhook, key, namespace[key] if same and key in namespace else held)
 
 
-def _read_patches(namespace: dict[str, Any], patches: Iterable[str]) -> dict[tuple[str, str, str], Any]:
+def _read_patches(
+    namespace: dict[str, Any], patches: Iterable[str], known: Iterable[tuple[str, str, str]]
+) -> dict[tuple[str, str, str], Any]:
     found: dict[tuple[str, str, str], Any] = {}
+    for module, inside, attribute in known:
+        found[module, inside, attribute] = _held(_owner(module, inside), attribute)
     for dotted in patches:
         first, *path = dotted.split(".")
         owner: Any = namespace.get(first)
@@ -83,15 +91,26 @@ def _read_patches(namespace: dict[str, Any], patches: Iterable[str]) -> dict[tup
             owner = getattr(owner, part, None)
         place = _place(owner)
         if place is not None:
-            held = vars(owner).get(path[-1], _NOTHING)
-            # Raw, not through getattr: a static method must not become a function.
-            found[*place, path[-1]] = () if held is _NOTHING else (held,)
+            found[*place, path[-1]] = _held(owner, path[-1])
     return found
+
+
+def _held(owner: Any, attribute: str) -> tuple[Any, ...]:
+    # Raw, not through getattr: a static method must not become a function.
+    held = vars(owner).get(attribute, _NOTHING)
+    return () if held is _NOTHING else (held,)
+
+
+def _owner(module: str, path: str) -> Any:
+    owner: Any = importlib.import_module(module)
+    for part in path.split(".") if path else ():
+        owner = getattr(owner, part)
+    return owner
 
 
 def _place(owner: Any) -> tuple[str, str] | None:
     """Return module and path of an owner that other processes have as well: a module, or a class of one."""
-    if isinstance(owner, types.ModuleType) and owner.__name__ != "__main__":
+    if isinstance(owner, types.ModuleType) and owner.__name__ != "__main__" and not made_by_hand(owner):
         return owner.__name__, ""
     if isinstance(owner, type) and owner.__module__ not in {"__main__", "builtins"}:
         return owner.__module__, owner.__qualname__
@@ -114,10 +133,13 @@ def _read_history(shell: Any) -> dict[str, Any]:
     found = {name: namespace[name] for name in _HISTORY_NAMES if name in namespace and name != "_dh"}
     found |= {name: value for name, value in namespace.items() if name[:1] == "_" and name[1:].isdigit()}
     found |= {name: value for name, value in namespace.items() if name[:2] == "_i" and name[2:].isdigit()}
-    # The cells that hand over are not the notebook's.
-    typed = [source for source in namespace["_ih"] if not source.startswith('__import__("mlops_nb.')]
-    shown = {key: getattr(shell.displayhook, key, "") for key in ("_", "__", "___")}
-    return {**found, "_ih": typed, "_oh": dict(namespace["_oh"]), "shown": shown}
+    # IPython moves `_` on as long as it is the very object that was shown last.
+    shown = {
+        key: (namespace.get(key) is value, value)
+        for key in ("_", "__", "___")
+        for value in (getattr(shell.displayhook, key, ""),)
+    }
+    return {**found, "_ih": list(namespace["_ih"]), "_oh": dict(namespace["_oh"]), "shown": shown}
 
 
 def _project_modules() -> list[tuple[str, types.ModuleType]]:

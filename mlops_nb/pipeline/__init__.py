@@ -16,13 +16,14 @@ from mlops_nb.pipeline.keys import (
 )
 from mlops_nb.pipeline.lock import DataflowLock, StepEvidence, evidence_from, read_lock, write_lock
 from mlops_nb.pipeline.plan import Plan, PlannedStep, Precedent, make_plan, reads_of
-from mlops_nb.pipeline.step_notebook import ADDED, step_document
+from mlops_nb.pipeline.step_notebook import ADDED, ADDED_TAGS, step_document
 
 if TYPE_CHECKING:
     from mlops_nb.pipeline.dag import StepExecutor, build, build_dag
 
 __all__ = [
     "ADDED",
+    "ADDED_TAGS",
     "DataflowLock",
     "KeyContext",
     "Plan",

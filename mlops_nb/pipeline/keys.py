@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mlops_nb.pipeline.lock import StepEvidence
     from mlops_nb.steps.step import Step
 
-SCHEME = 1
+SCHEME = 2
 
 
 @dataclass(frozen=True)

@@ -26,11 +26,22 @@ if TYPE_CHECKING:
     from mlops_nb.steps.step import Step
 
 ADDED = "mlops-nb"
+REPLAYED = "mlops-nb-replay"
+# Cells that the notebook does not have in this place.
+ADDED_TAGS = frozenset({ADDED, REPLAYED})
 _HIDDEN = {"jupyter": {"source_hidden": True}}
 
 
 def step_document(  # noqa: PLR0913 - what a step notebook is made of
-    notebook: Notebook, step: Step, *, store_url: str, state: str, names: Iterable[str] | None, live: bool = False
+    notebook: Notebook,
+    step: Step,
+    *,
+    store_url: str,
+    state: str,
+    names: Iterable[str] | None,
+    unchecked: Iterable[str] = (),
+    kept: Iterable[str] = (),
+    live: bool = False,
 ) -> dict[str, Any]:
     """Return the notebook document that runs one step.
 
@@ -46,19 +57,22 @@ def step_document(  # noqa: PLR0913 - what a step notebook is made of
         Digest of the state before the step, empty for none.
     names
         What to thaw of it; everything when `None`.
+    unchecked
+        Names of which no step has looked yet whether they come back as what they were.
+    kept
+        Names whose values were seen to come back as something else.
     live
         The kernel is that of the step before: what is there stays, and only what is missing is thawed.
     """
     cells: list[dict[str, Any]] = []
     if step.replay and not live:
         cells.append(_added("prepare", _call("handover", "prepare")))
-        cells += [
-            _own(notebook, cell.index, f"replay-{cell.id}"[:64], (*cell.tags, "mlops-nb-replay"))
-            for cell in step.replay
-        ]
+        cells += [_own(notebook, cell.index, f"replay-{cell.id}"[:64], (*cell.tags, REPLAYED)) for cell in step.replay]
     wanted = None if names is None else sorted(names)
     numbered = [step.number] if step.history and not live else []
-    cells.append(_added("begin", _call("handover", "go_on" if live else "begin", store_url, state, wanted, *numbered)))
+    look = {} if live or not unchecked else {"unchecked": sorted(unchecked)}
+    begin = "go_on" if live else "begin"
+    cells.append(_added("begin", _call("handover", begin, store_url, state, wanted, *numbered, **look)))
     for cell in step.cells:
         tags = cell.tags
         if read_tags(cell)[0].role is Role.PARAMETERS and "parameters" not in tags:
@@ -72,12 +86,9 @@ def step_document(  # noqa: PLR0913 - what a step notebook is made of
             "metrics": list(step.metrics),
         }
         cells.append(_added("publish", _call("scraps.glue", "publish", store_url, json.dumps(spec, sort_keys=True))))
-    cells.append(
-        _added(
-            "end",
-            _call("handover", "end", step.name, list(step.flow.imports), list(step.patches), history=step.history),
-        )
-    )
+    noted: dict[str, Any] = {"history": step.history} | ({"kept": sorted(kept)} if kept else {})
+    end = _call("handover", "end", step.name, list(step.flow.imports), list(step.patches), **noted)
+    cells.append(_added("end", end))
     return new_document(cells, notebook)
 
 

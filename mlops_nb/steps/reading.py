@@ -130,9 +130,10 @@ class Reading(ABC):
             if not quiet and key in self.carriers and self.at_top:
                 self.charge(key, node, call=call)
             return
+        if _HISTORY.fullmatch(key) and key not in self.state:
+            # Where the notebook binds it too, it travels with what IPython keeps.
+            self.record.ambient.setdefault("history", self.place(node, f"`{key}` is read"))
         if not self.foreign(key):
-            if _HISTORY.fullmatch(key):
-                self.record.ambient.setdefault("history", self.place(node, f"`{key}` is read"))
             return
         self.mentioned[key] = None
         # In a class body that may have bound the name, it may be the class's or the module's.

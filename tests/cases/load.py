@@ -18,6 +18,7 @@ A case starts at `### name`; the next line is its meaning, then come header line
     expect: equal                      the result is that of the notebook, however it is done (the default)
     expect: fused                      equal, and steps share a kernel because a value cannot leave its process
     expect: refused MN303 because ...  nothing can keep it right, and this diagnostic says so
+    expect: fails ValueError because . nothing can keep it right, and a step ends with this exception
     parameters: n=3, names=["a"]       what the run overrides; a first run with the defaults may come before it
     seed: yes                          draws without a seed on purpose: both sides start from the same RNG state
     rebuild: b                         this step above all has to run again, on state thawed from an earlier run
@@ -54,7 +55,9 @@ _CASE = re.compile(r"### ([a-z0-9_]+)")
 _HEADER = re.compile(r"(expect|parameters|seed|rebuild|needs|python): (.+)")
 _REFUSED = re.compile(r"refused (MN\d{3}) because (.+)")
 
-Expect = Literal["equal", "fused", "refused"]
+_FAILS = re.compile(r"fails (\w+) because (.+)")
+
+Expect = Literal["equal", "fused", "refused", "fails"]
 
 
 class CaseCell(NamedTuple):
@@ -216,11 +219,12 @@ def _parse_header(where: str, lines: list[str]) -> dict[str, Any]:
 def _parse_expect(where: str, text: str) -> dict[str, Any]:
     if text in {"equal", "fused"}:
         return {"expect": text}
-    refused = _REFUSED.fullmatch(text)
-    if refused is None:
-        message = f"{where}: `expect: {text}` is neither `equal`, `fused` nor `refused MN123 because ...`."
-        raise ValueError(message)
-    return {"expect": "refused", "diagnostic": refused[1], "reason": refused[2]}
+    if refused := _REFUSED.fullmatch(text):
+        return {"expect": "refused", "diagnostic": refused[1], "reason": refused[2]}
+    if fails := _FAILS.fullmatch(text):
+        return {"expect": "fails", "diagnostic": fails[1], "reason": fails[2]}
+    message = f"{where}: `expect: {text}` is neither `equal`, `fused`, `refused MN123 because ...` nor `fails ...`."
+    raise ValueError(message)
 
 
 def _parse_parameters(text: str) -> dict[str, Any]:

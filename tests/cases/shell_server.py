@@ -48,9 +48,14 @@ async def run_notebook(shell: Any, document: dict[str, Any], given: str) -> None
         sources = ["".join(cell["source"]), *([given] if overridden else [])]
         for source in sources:
             python = shell.transform_cell(source)
-            outcome = await shell.run_cell_async(source, store_history=True, transformed_cell=python)
+            # As Papermill's client of ours does it.
+            silent = not {"mlops-nb", "mlops-nb-replay"}.isdisjoint(cell["metadata"].get("tags", []))
+            outcome = await shell.run_cell_async(
+                source, store_history=not silent, silent=silent, transformed_cell=python
+            )
             shell.events.trigger("post_execute")
-            shell.events.trigger("post_run_cell", outcome)
+            if not silent:
+                shell.events.trigger("post_run_cell", outcome)
             error = outcome.error_before_exec or outcome.error_in_exec
             if error is not None:
                 told = {"ename": type(error).__name__, "evalue": str(error), "traceback": [repr(error)]}

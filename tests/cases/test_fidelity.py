@@ -132,6 +132,10 @@ def test_the_pipeline_computes_what_the_notebook_computes(
     assert "result" in expected, expected
     told: list[RunEvent] = []
     first = run(notebook, layers, open_session=sessions.open, listen=told.append)
+    if case.expect == "fails":
+        errors = [step.error.ename for step in first.result.record.steps if step.error]
+        assert (first.result.status, errors) == ("failed", [case.diagnostic])
+        return
     assert ended_with(first, notebook, sessions) == expected["result"]
     if case.expect == "fused":
         assert any("MN305" in event.text for event in told)

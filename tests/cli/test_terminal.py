@@ -29,7 +29,7 @@ CELLS = [
     ("step:load", "import time\nnumbers = [1, 2, 3]"),
     ("step:slow", "time.sleep(1)"),
     ("", "total = sum(numbers)\ntime.sleep(1)"),
-    ("pipeline-metrics", "print(total)"),
+    ("pipeline-metrics", "time.sleep(0.5)\nprint(total)"),
 ]
 
 

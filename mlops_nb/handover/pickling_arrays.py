@@ -1,0 +1,144 @@
+"""Pickle NumPy's arrays so that views stay views, subclasses keep their attributes, and what owned memory owns it."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from mlops_nb.handover.process_bound import CannotLeaveProcess
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def reduce_array(array: np.ndarray, owners: frozenset[int], *, in_band: bool) -> Any:
+    """Reduce an array, one of its subclasses, or a record of a structured one.
+
+    Parameters
+    ----------
+    array
+        The array.
+    owners
+        Ids of arrays whose memory several values of this pickle share.
+    in_band
+        Whether the elements stand in the pickle itself.
+
+    Raises
+    ------
+    CannotLeaveProcess
+        When its memory belongs to something that is not carried with it.
+    """
+    kind = type(array)
+    base = _owner(array)
+    if kind.__name__ == "void" and array.base is None:
+        return NotImplemented
+    if kind.__name__ in {"memmap", "void"} or type(base).__name__ == "memmap" or _borrows(base):
+        message = f"a {kind.__name__} over memory that belongs to something else"
+        raise CannotLeaveProcess(message)
+    plain = _is_plain_array(kind)
+    if base is not array and id(base) in owners:
+        if not plain:
+            message = f"a {kind.__name__} over the memory of another array says itself what pickle sees of it"
+            raise CannotLeaveProcess(message)
+        offset = array.__array_interface__["data"][0] - base.__array_interface__["data"][0]
+        place = (base, array.dtype, array.shape, array.strides, offset, array.flags.writeable)
+        if kind.__name__ == "ndarray":
+            return _make_view, place
+        return _make_view, (*place, kind), *_attributes_of(array)
+    if not plain:
+        mask = getattr(array, "_mask", None)
+        if mask is not None and mask.base is not None and id(_owner(mask)) in owners:
+            message = f"a {kind.__name__} shares its mask"
+            raise CannotLeaveProcess(message)
+        return NotImplemented
+    if kind.__name__ != "ndarray":
+        # Of a subclass pickle would lose the attributes.
+        return _as_kind, (_as_ndarray(array), kind), *_attributes_of(array)
+    if not array.flags.writeable:
+        return _make_readonly, (array.copy(order="K"),)
+    # The form of old protocols makes an array that owns its memory; protocol 5 would lay it over a bytearray.
+    return array.__reduce__() if in_band else NotImplemented
+
+
+def is_array(kind: type) -> bool:
+    """Say whether a type is NumPy's array, one of its subclasses, or a record of a structured one."""
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and hasattr(numpy, "ndarray") and issubclass(kind, numpy.ndarray | numpy.void)
+
+
+def _is_plain_array(kind: Any) -> bool:
+    """Say whether pickle stores of such an array its elements alone."""
+    import numpy as np
+
+    return kind.__reduce__ is np.ndarray.__reduce__ and kind.__reduce_ex__ is np.ndarray.__reduce_ex__
+
+
+def _owner(array: np.ndarray) -> np.ndarray:
+    import numpy as np
+
+    owner: Any = array
+    while True:
+        base = owner.base
+        if type(base).__name__ == "DummyArray":
+            # What `as_strided` puts between a view and its array.
+            base = base.base
+        if not isinstance(base, np.ndarray):
+            return owner  # type: ignore[no-any-return]
+        owner = base
+
+
+def _borrows(array: np.ndarray) -> bool:
+    """Say whether an array lies in the memory of a Python object that code can write through."""
+    base: Any = array.base
+    while isinstance(base, memoryview):
+        base = base.obj
+    return isinstance(base, bytearray) or type(base).__module__ in {"array", "ctypes", "_ctypes"}
+
+
+def _make_view(  # noqa: PLR0913, PLR0917 - what defines a view
+    base: np.ndarray,
+    dtype: Any,
+    shape: tuple[int, ...],
+    strides: tuple[int, ...],
+    offset: int,
+    writeable: bool,  # noqa: FBT001
+    kind: type[np.ndarray] | None = None,
+) -> np.ndarray:
+    import numpy as np
+
+    if base.flags.c_contiguous and not base.dtype.hasobject:
+        view: np.ndarray = np.ndarray(shape, dtype, base.reshape(-1).view(np.uint8), offset, strides)
+    else:
+        # A base in another layout: the same bytes from its first element on.
+        flat = np.lib.stride_tricks.as_strided(base, (base.size,), (base.itemsize,))
+        view = np.ndarray(shape, dtype, flat, offset, strides)
+    view.flags.writeable = writeable
+    return view if kind is None else view.view(kind)
+
+
+def _as_ndarray(array: np.ndarray) -> np.ndarray:
+    import numpy as np
+
+    return array.view(np.ndarray)
+
+
+def _as_kind(array: np.ndarray, kind: type[np.ndarray]) -> np.ndarray:
+    return array.view(kind)
+
+
+def _attributes_of(array: np.ndarray) -> tuple[Any, ...]:
+    """Return the rest of what a reduce method returns for an array with attributes."""
+    attributes = getattr(array, "__dict__", None)
+    # Arrays have a `__setstate__` of their own, for another kind of state.
+    return (dict(attributes), None, None, set_attributes) if attributes else ()
+
+
+def set_attributes(held: Any, state: dict[str, Any]) -> None:
+    """Set what a pickle keeps of an object's attributes."""
+    for name, value in state.items():
+        setattr(held, name, value)
+
+
+def _make_readonly(array: np.ndarray) -> np.ndarray:
+    array.flags.writeable = False
+    return array

@@ -1,0 +1,104 @@
+"""What cannot leave its process: told before pickle refuses it, or worse, gives it back as something else."""
+
+from __future__ import annotations
+
+import sys
+import types
+from typing import TYPE_CHECKING, Any
+
+from mlops_nb.artifacts import has_hooks, made_by_hand
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class CannotLeaveProcess(Exception):  # noqa: N818 - told to the caller as a fact
+    """The value is tied to its process: an open file, a generator, a lock, a connection."""
+
+
+# Types that pickle refuses, or worse, accepts and gives back as something else.
+_BOUND_TO_PROCESS = {
+    # cloudpickle copies the bytes behind it.
+    "memoryview": {"builtins"},
+    # cloudpickle turns an open text file into a StringIO of its content.
+    "TextIOWrapper": {"_io"},
+    "BufferedReader": {"_io"},
+    "BufferedWriter": {"_io"},
+    "BufferedRandom": {"_io"},
+    "FileIO": {"_io"},
+    "generator": {"builtins"},
+    "coroutine": {"builtins"},
+    "async_generator": {"builtins"},
+    "ZMQInteractiveShell": {"ipykernel.zmqshell"},
+    "MemoizedFunc": {"joblib.memory"},
+    "callable_iterator": {"builtins"},
+    # These come back as an iterator over a list of what is left.
+    "dict_keyiterator": {"builtins"},
+    "dict_valueiterator": {"builtins"},
+    "dict_itemiterator": {"builtins"},
+    "dict_reversekeyiterator": {"builtins"},
+    "dict_reversevalueiterator": {"builtins"},
+    "dict_reverseitemiterator": {"builtins"},
+    "set_iterator": {"builtins"},
+}
+
+
+def check(value: Any, namespace: Mapping[str, Any]) -> None:
+    """Refuse a value, of any type but a function, that is tied to its process.
+
+    Raises
+    ------
+    CannotLeaveProcess
+        When it is.
+    """
+    kind = type(value)
+    if type(kind).__module__ == "_ctypes":
+        message = f"a {kind.__name__} of ctypes is memory of its process"
+    elif kind is types.ModuleType and made_by_hand(value):
+        message = f"the module {value.__name__} was made by the notebook, and no file has it"
+    elif isinstance(value, type):
+        _check_class(value, namespace)
+        return
+    elif isinstance(value, BaseException):
+        _check_exception(value, namespace)
+        return
+    elif has_hooks(kind, namespace):
+        message = f"{kind.__name__} says itself what pickle sees of it, so a copy may be another"
+    elif kind.__name__ in _BOUND_TO_PROCESS and kind.__module__ in _BOUND_TO_PROCESS[kind.__name__]:
+        message = f"a {kind.__name__} lives in its process only"
+    else:
+        return
+    raise CannotLeaveProcess(message)
+
+
+def _check_class(kind: type, namespace: Mapping[str, Any]) -> None:
+    """Refuse a class that cannot be made again without running the notebook's code."""
+    if type(kind).__module__ == "_ctypes" and not hasattr(sys.modules.get(kind.__module__), kind.__name__):
+        message = f"{kind.__name__} is a type that ctypes made in its process"
+        raise CannotLeaveProcess(message)
+    if kind.__module__ != "__main__":
+        return
+    if vars(kind).get("__slots__"):
+        # cloudpickle makes it again with a `__dict__`.
+        message = f"the class {kind.__name__} has slots, and its copy would not"
+        raise CannotLeaveProcess(message)
+    hooks = [vars(base).get("__init_subclass__") for base in kind.__mro__[1:]]
+    if type(kind).__module__ == "__main__" or any(
+        getattr(hook, "__func__", hook) is not None
+        and getattr(getattr(hook, "__func__", hook), "__globals__", None) is namespace
+        for hook in hooks
+    ):
+        message = f"making the class {kind.__name__} again would run the notebook's code for new classes"
+        raise CannotLeaveProcess(message)
+
+
+def _check_exception(error: BaseException, namespace: Mapping[str, Any]) -> None:
+    """Refuse an exception of which pickle would lose a part."""
+    own = vars(type(error)).get("__init__")
+    if (
+        error.__traceback__ is not None
+        or error.__cause__ is not None
+        or (isinstance(own, types.FunctionType) and own.__globals__ is namespace)
+    ):
+        message = f"a {type(error).__name__} leaves its traceback, its cause or its arguments behind"
+        raise CannotLeaveProcess(message)
