@@ -3,6 +3,7 @@
 from mlops_nb.artifacts.blob import CorruptArtifact, pack, unpack
 from mlops_nb.artifacts.fingerprint import IMMUTABLE, CannotFingerprint, Trace, behind, fingerprint, has_hooks
 from mlops_nb.artifacts.fingerprint_code import code_globals, made_by_hand, stateless
+from mlops_nb.artifacts.fingerprint_data import memory_owner
 from mlops_nb.artifacts.formats import JSON, PARQUET, PNG, SKOPS, SVG, CannotStore, type_name
 from mlops_nb.artifacts.formats_figure import Picture, dump_figure
 from mlops_nb.artifacts.formats_json import decode_json, dump_json, encode_json, load_json
@@ -47,6 +48,7 @@ __all__ = [
     "load_model",
     "load_table",
     "made_by_hand",
+    "memory_owner",
     "pack",
     "read_signature",
     "stateless",

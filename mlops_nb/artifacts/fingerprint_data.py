@@ -38,6 +38,21 @@ def _reduced(walker: Walker, value: Any) -> None:
     walker.reduced(value)
 
 
+def memory_owner(array: np.ndarray) -> np.ndarray:
+    """Return the array whose memory an array shows: itself, or what it is a view of."""
+    import numpy as np
+
+    owner: Any = array
+    while True:
+        base = owner.base
+        if type(base).__name__ == "DummyArray":
+            # What `as_strided` puts between a view and its array.
+            base = base.base
+        if not isinstance(base, np.ndarray):
+            return owner  # type: ignore[no-any-return]
+        owner = base
+
+
 def hash_array(walker: Walker, value: np.ndarray, *, of_column: bool = False) -> None:
     """Hash dtype, shape, flags and elements; note who owns the memory.
 
@@ -47,9 +62,7 @@ def hash_array(walker: Walker, value: np.ndarray, *, of_column: bool = False) ->
 
     if walker.met(value):
         return
-    owner: Any = value
-    while isinstance(getattr(owner, "base", None), np.ndarray):
-        owner = owner.base
+    owner: Any = memory_owner(value)
     base = getattr(owner, "base", None)
     if base is not None:
         owner = base.obj if isinstance(base, memoryview) else base

@@ -26,7 +26,7 @@ from mlops_nb.execution.events import RunEvent, silent
 from mlops_nb.execution.kernels import Watch, require_kernel
 from mlops_nb.execution.notebook_run import kernel_session
 from mlops_nb.execution.step_record import OpenSession, Progress, Surroundings
-from mlops_nb.execution.step_run import StepFailed, StepPostponed, reuse_cached, run_step
+from mlops_nb.execution.step_run import StepFailed, StepPostponed, blocking, reuse_cached, run_step
 from mlops_nb.handover import CAME_BACK_DIFFERENT, State
 from mlops_nb.metadata import Origin, Parameter, PipelineVersion, RunStart
 from mlops_nb.metadata import PlannedStep as RecordedStep
@@ -260,8 +260,14 @@ def _check_once(around: Surroundings) -> list[str]:
         previous = progress.deltas.get(planned.name)
         if planned.name in progress.to_mend and not around.watch.cancelled.is_set():
             progress.to_mend.discard(planned.name)
-            names = ", ".join(f"`{name}`" for name in sorted(progress.kept[planned.name]))
-            _again(planned.name, f"{names}: {CAME_BACK_DIFFERENT}", around)
+            makers = blocking(planned, state, around)
+            if makers:
+                # It takes from their kernel itself: they run again, and it does in theirs.
+                progress.to_mend |= makers
+                continue
+            names = ", ".join(f"`{name}`" for name in sorted(progress.kept.get(planned.name, ())))
+            why = f"{names}: {CAME_BACK_DIFFERENT}" if names else "a later step needs its kernel"
+            _again(planned.name, why, around)
             reran.append(planned.name)
             previous = progress.deltas.get(planned.name)
             continue

@@ -130,10 +130,6 @@ def _go_on_in(kernel: _Kernel, planned: PlannedStep, around: Surroundings) -> No
         state = around.progress.before(around.plan, step.name)
         if around.progress.status.get(step.name) is not None:
             around.log.reopen_step(around.run, step.name, text)
-        # What was found to come back as something else does so for the next steps as well.
-        kept = around.progress.kept.get(steps[position - 1].name, set()) - step.step.flow.surely
-        if kept:
-            around.progress.kept.setdefault(step.name, set()).update(kept)
         parts = components(step.step, state, around.context, step.proven)
         why = f"it shares the kernel of `{planned.name}`"
         around.log.start_step(around.run, step.name, StepStart(key=key_of(parts), key_components=parts, reason=why))
@@ -280,6 +276,24 @@ def _blocked(planned: PlannedStep, state: State) -> Outcome | None:
                 f"({item.problem}); put the cells that make and use `{used[0]}` into one step"
             )
     return None
+
+
+def blocking(planned: PlannedStep, state: State, around: Surroundings) -> set[str]:
+    """Return the steps before this one in whose kernel something stayed that it uses."""
+    stays = {
+        name
+        for item in needed(planned.step, state).covariables
+        if item.problem
+        for name in set(item.names) & planned.step.reads
+    }
+    return {
+        next(
+            earlier.name
+            for earlier in reversed(around.plan.steps[: around.plan.steps.index(planned)])
+            if earlier.name in around.progress.deltas and name in around.progress.deltas[earlier.name].written
+        )
+        for name in stays
+    }
 
 
 def _tries(  # noqa: PLR0913, PLR0917 - what a try consists of

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mlops_nb.artifacts import IMMUTABLE, Trace, pack, stateless, unpack
+from mlops_nb.artifacts import IMMUTABLE, Trace, memory_owner, pack, stateless, unpack
 from mlops_nb.errors import MlopsNbError
 from mlops_nb.handover.groups import UNKNOWN, Group, deeply, groups_of
 from mlops_nb.handover.pickling import Identities, dumps
@@ -200,14 +200,17 @@ def thaw(state: State, process: Process, unchecked: Iterable[str] = ()) -> tuple
     absent: dict[str, str] = {}
     waiting = [*state.hidden, *state.covariables]
     provided = {oid for item in waiting for oid in item.oids.values()}
+    # The names of these stand for other values by now; only their objects are wanted.
+    nameless = set(map(id, state.hidden))
     while waiting:
         # What a value refers to comes first; the circles were made one co-variable.
         ready = [item for item in waiting if not (set(item.refs) & provided - process.roots.objects.keys())]
         for item in ready or waiting:
             missing = [oid for oid in item.refs if oid not in process.roots.objects]
             problem = item.problem or (f"it refers to `{missing[0]}`, which cannot" if missing else "")
+            names = () if id(item) in nameless else item.names
             if problem:
-                absent.update(dict.fromkeys(item.names, problem))
+                absent.update(dict.fromkeys(names, problem))
                 provided -= set(item.oids.values())
                 continue
             try:
@@ -220,7 +223,7 @@ def thaw(state: State, process: Process, unchecked: Iterable[str] = ()) -> tuple
                     raise
                 provided -= set(item.oids.values())
                 continue
-            values.update((name, thawed[name]) for name in item.names)
+            values.update((name, thawed[name]) for name in names)
         waiting = [item for item in waiting if item not in ready] if ready else []
     return values, absent
 
@@ -297,12 +300,9 @@ def _shared_owners(trace: Trace) -> frozenset[int]:
         return frozenset()
     counts: dict[int, int] = {}
     for item in {id(item): item for item in trace.alive if type(item) is numpy.ndarray}.values():
-        if id(item) not in trace.shared and id(item) not in trace.memory:
-            continue
-        owner = item
-        while isinstance(owner.base, numpy.ndarray):
-            owner = owner.base
-        counts[id(owner)] = counts.get(id(owner), 0) + 1
+        if id(item) in trace.shared:
+            owner = id(memory_owner(item))
+            counts[owner] = counts.get(owner, 0) + 1
     return frozenset(owner for owner, count in counts.items() if count > 1)
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from mlops_nb.artifacts import memory_owner
 from mlops_nb.handover.process_bound import CannotLeaveProcess
 
 if TYPE_CHECKING:
     import numpy as np
 
 
-def reduce_array(array: np.ndarray, owners: frozenset[int], *, in_band: bool) -> Any:
+def reduce_array(array: np.ndarray, owners: frozenset[int], *, in_band: bool) -> Any:  # noqa: C901 - one branch a kind
     """Reduce an array, one of its subclasses, or a record of a structured one.
 
     Parameters
@@ -29,7 +30,7 @@ def reduce_array(array: np.ndarray, owners: frozenset[int], *, in_band: bool) ->
         When its memory belongs to something that is not carried with it.
     """
     kind = type(array)
-    base = _owner(array)
+    base = memory_owner(array)
     if kind.__name__ == "void" and array.base is None:
         return NotImplemented
     if kind.__name__ in {"memmap", "void"} or type(base).__name__ == "memmap" or _borrows(base):
@@ -47,7 +48,7 @@ def reduce_array(array: np.ndarray, owners: frozenset[int], *, in_band: bool) ->
         return _make_view, (*place, kind), *_attributes_of(array)
     if not plain:
         mask = getattr(array, "_mask", None)
-        if mask is not None and mask.base is not None and id(_owner(mask)) in owners:
+        if mask is not None and mask.base is not None and id(memory_owner(mask)) in owners:
             message = f"a {kind.__name__} shares its mask"
             raise CannotLeaveProcess(message)
         return NotImplemented
@@ -56,8 +57,11 @@ def reduce_array(array: np.ndarray, owners: frozenset[int], *, in_band: bool) ->
         return _as_kind, (_as_ndarray(array), kind), *_attributes_of(array)
     if not array.flags.writeable:
         return _make_readonly, (array.copy(order="K"),)
-    # The form of old protocols makes an array that owns its memory; protocol 5 would lay it over a bytearray.
-    return array.__reduce__() if in_band else NotImplemented
+    if in_band and not array.dtype.hasobject:
+        # Protocol 5 would lay it over a bytearray, and the form of older ones changes the order of bytes.
+        order: Literal["C", "F"] = "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
+        return _make_owning, (array.tobytes(order), array.dtype, array.shape, order)
+    return NotImplemented
 
 
 def is_array(kind: type) -> bool:
@@ -71,20 +75,6 @@ def _is_plain_array(kind: Any) -> bool:
     import numpy as np
 
     return kind.__reduce__ is np.ndarray.__reduce__ and kind.__reduce_ex__ is np.ndarray.__reduce_ex__
-
-
-def _owner(array: np.ndarray) -> np.ndarray:
-    import numpy as np
-
-    owner: Any = array
-    while True:
-        base = owner.base
-        if type(base).__name__ == "DummyArray":
-            # What `as_strided` puts between a view and its array.
-            base = base.base
-        if not isinstance(base, np.ndarray):
-            return owner  # type: ignore[no-any-return]
-        owner = base
 
 
 def _borrows(array: np.ndarray) -> bool:
@@ -137,6 +127,12 @@ def set_attributes(held: Any, state: dict[str, Any]) -> None:
     """Set what a pickle keeps of an object's attributes."""
     for name, value in state.items():
         setattr(held, name, value)
+
+
+def _make_owning(elements: bytes, dtype: Any, shape: tuple[int, ...], order: Literal["C", "F"]) -> np.ndarray:
+    import numpy as np
+
+    return np.ndarray(shape, dtype, elements, order=order).copy(order)
 
 
 def _make_readonly(array: np.ndarray) -> np.ndarray:

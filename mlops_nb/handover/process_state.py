@@ -50,7 +50,7 @@ def read_process_state(
     return {name: value for name, value in found.items() if value}
 
 
-def write_process_state(shell: Any, name: str, value: Any) -> None:
+def write_process_state(shell: Any, name: str, value: Any) -> None:  # noqa: C901 - one branch a kind
     """Put back what `read_process_state` read."""
     if name == PATCHES:
         for (module, path, attribute), held in value.items():
@@ -73,9 +73,11 @@ def write_process_state(shell: Any, name: str, value: Any) -> None:
         namespace["_ih"][:] = value["_ih"]
         namespace["_oh"].clear()
         namespace["_oh"].update(value["_oh"])
-        namespace.update({key: held for key, held in value.items() if key not in {"_ih", "_oh", "_dh", "shown"}})
+        namespace.update({key: held for key, held in value.items() if key not in {"_ih", "_oh", "shown", "typed"}})
         for key, (same, held) in value["shown"].items():
             setattr(shell.displayhook, key, namespace[key] if same and key in namespace else held)
+        for key, held in value["typed"].items():
+            setattr(shell.history_manager, key, held)
 
 
 def _read_patches(
@@ -139,7 +141,8 @@ def _read_history(shell: Any) -> dict[str, Any]:
         for key in ("_", "__", "___")
         for value in (getattr(shell.displayhook, key, ""),)
     }
-    return {**found, "_ih": list(namespace["_ih"]), "_oh": dict(namespace["_oh"]), "shown": shown}
+    typed = {key: getattr(shell.history_manager, key, "") for key in ("_i00", "_i", "_ii", "_iii")}
+    return {**found, "_ih": list(namespace["_ih"]), "_oh": dict(namespace["_oh"]), "shown": shown, "typed": typed}
 
 
 def _project_modules() -> list[tuple[str, types.ModuleType]]:
