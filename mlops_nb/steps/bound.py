@@ -5,7 +5,7 @@ Two kinds, both read off the text, both on the safe side:
 - a step that *binds* changes the process in a way that cannot be read back and set elsewhere (a signal handler, a
   registered magic, a started thread): it and every step after it share one kernel;
 - a step that asks for *identity* (`id(x)`, `a is b`, a weak reference) may see through any copy: it and every step
-  before it share one kernel.
+  before it share one kernel. Not so where it asks about objects that it made itself, or about their types.
 
 What the hand-over does carry (settings, random streams, patched attributes) is not here.
 """
@@ -16,10 +16,11 @@ import ast
 from typing import TYPE_CHECKING
 
 from mlops_nb.steps.flow import Place
+from mlops_nb.steps.made import Made
 from mlops_nb.steps.source import to_python
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from mlops_nb.notebook import Cell
 
@@ -95,14 +96,28 @@ def bindings(cell: Cell, aliases: Mapping[str, str]) -> tuple[Place, ...]:
     return _found(cell, lambda node: _binds(node, aliases))
 
 
-def identities(cell: Cell, aliases: Mapping[str, str]) -> tuple[Place, ...]:
-    """Return where a cell asks which object is which."""
+def identities(cells: Iterable[Cell], aliases: Mapping[str, str], outside: Iterable[str]) -> tuple[Place, ...]:
+    """Return where the cells of a step ask which of the objects that it was given is which.
+
+    Parameters
+    ----------
+    cells
+        The cells.
+    aliases
+        The names that imports bind.
+    outside
+        Names that may hold what they held before the step.
+    """
+    cells = list(cells)
+    own = Made((to_python(cell.source).tree for cell in cells), outside)
 
     def told(node: ast.AST) -> str:
         dotted = _dotted(node, aliases)
-        return dotted if dotted and dotted.startswith(_IDENTITY) else _asks(node)
+        if dotted and dotted.startswith(_IDENTITY):
+            return dotted
+        return "" if own.compares(node, aliases) else _asks(node)
 
-    return _found(cell, told)
+    return tuple(place for cell in cells for place in _found(cell, told))
 
 
 def _found(cell: Cell, told: Callable[[ast.AST], str]) -> tuple[Place, ...]:

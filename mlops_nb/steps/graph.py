@@ -261,7 +261,7 @@ def _steps(
                 binds=tuple(
                     place for cell in part.cells if cell.id not in replayed for place in bindings(cell, aliases)
                 ),
-                asks=tuple(place for cell in part.cells for place in identities(cell, aliases)),
+                asks=identities(part.cells, aliases, (*own_flow.uses, *own_flow.deferred)),
                 number=numbers[part.cells[0].id],
                 kale=tuple(pair for tags in part.tags for pair in tags.kale),
             )
