@@ -37,7 +37,9 @@ def reduce_array(array: np.ndarray, owners: frozenset[int], *, in_band: bool) ->
         message = f"a {kind.__name__} over memory that belongs to something else"
         raise CannotLeaveProcess(message)
     plain = _is_plain_array(kind)
-    if base is not array and id(base) in owners:
+    # A copy would have no gaps, and sums over memory with gaps may round in another order.
+    has_gaps = not (array.flags.c_contiguous or array.flags.f_contiguous)
+    if base is not array and (id(base) in owners or (has_gaps and plain)):
         if not plain:
             message = f"a {kind.__name__} over the memory of another array says itself what pickle sees of it"
             raise CannotLeaveProcess(message)
