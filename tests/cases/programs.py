@@ -127,6 +127,10 @@ class _Writer:
         names = [name for name in NAMES if name in self.held and self.held[name].kind == kind]
         return self.pick(*names) if names else self.made(_MAKE[kind])
 
+    def run(self, *ways: Callable[[], str]) -> str:
+        """Return what one of several ways gives."""
+        return self.pick(*ways)()
+
     def made(self, make: Callable[[_Writer, str], None]) -> str:
         """Make a variable and return its name, a free one if there is any."""
         name = self.pick(*([free for free in NAMES if free not in self.held] or NAMES))
@@ -139,7 +143,7 @@ class _Writer:
 
     def value(self) -> str:
         """Return an expression for any value, most often a variable."""
-        return self.pick(self.bound, self.bound, lambda: "[0]", lambda: "1")()
+        return self.run(self.bound, self.bound, lambda: "[0]", lambda: "1")
 
     def write(self, *lines: str) -> None:
         self.lines += lines
@@ -233,7 +237,7 @@ def _make_function(w: _Writer, t: str) -> None:
 
 
 def _make_class(w: _Writer, t: str) -> None:
-    held = w.pick(lambda: "[]", lambda: w.of("list"))()
+    held = w.run(lambda: "[]", lambda: w.of("list"))
     kept = w.pick("self.held.append(value)", "self.value = [self.value, value]", "")
     name = "" if kept else w.of("list")
     _define_class(w, t, held, kept or f"{name}.append(self.value)")
@@ -318,7 +322,7 @@ def _binds_global(w: _Writer, t: str) -> None:
 
 
 def _mutable_default(w: _Writer, t: str) -> None:
-    default = w.pick(lambda: "[]", lambda: w.of("list"))()
+    default = w.run(lambda: "[]", lambda: w.of("list"))
     _define(w, t, "seen.append(v)\nreturn seen", parameters=f"v=0, seen={default}")
 
 
@@ -446,7 +450,7 @@ def _count(w: _Writer) -> None:
 
 
 def _measure(w: _Writer) -> None:
-    source = w.pick(lambda: f"len({w.of('list')})", lambda: f"len({w.of('dict')})")()
+    source = w.run(lambda: f"len({w.of('list')})", lambda: f"len({w.of('dict')})")
     t = w.target()
     w.write(f"{t} = {source}")
     w.bind(t, "number")
@@ -639,7 +643,7 @@ def _draw(w: _Writer) -> None:
 
 
 def _shuffle(w: _Writer) -> None:
-    w.write(w.pick(lambda: f"random.shuffle({w.of('list')})", lambda: f"np.random.shuffle({w.of('array')})")())
+    w.write(w.run(lambda: f"random.shuffle({w.of('list')})", lambda: f"np.random.shuffle({w.of('array')})"))
 
 
 def _write_file(w: _Writer) -> None:
@@ -716,7 +720,13 @@ def _for(w: _Writer) -> None:
 
 def _made_before(w: _Writer, act: Callable[[_Writer], None]) -> None:
     """Make what a branch changes, so that it is changed and not made there."""
-    kind = {_change_list: "list", _change_dict: "dict", _change_array: "array", _change_frame: "frame"}.get(act)
+    kinds: dict[Callable[[_Writer], None], str] = {
+        _change_list: "list",
+        _change_dict: "dict",
+        _change_array: "array",
+        _change_frame: "frame",
+    }
+    kind = kinds.get(act)
     if kind is not None:
         w.of(kind)
 

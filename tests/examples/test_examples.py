@@ -100,7 +100,7 @@ def start_stock(example: Example, folder: Path) -> subprocess.Popen[bytes]:
     at = next(i for i, cell in enumerate(document["cells"]) if "parameters" in cell["metadata"].get("tags", []))
     names = (*example.tables, "metrics", "best_name", "best_model", "X_valid")
     fewer = "\n".join(f"{name} = {value}" for name, value in FEWER.items())
-    cell = {"cell_type": "code", "metadata": {}, "execution_count": None, "outputs": []}
+    cell: dict[str, Any] = {"cell_type": "code", "metadata": {}, "execution_count": None, "outputs": []}
     document["cells"].insert(at + 1, {**cell, "id": "fewer", "source": fewer})
     document["cells"].append({**cell, "id": "keep", "source": KEEP.format(names=names)})
     (folder / "stock.ipynb").write_text(json.dumps(document), encoding="utf-8")
