@@ -153,7 +153,7 @@ def _start(run: str, plan: Plan, request: RunRequest) -> RunStart:
         "steps": [{"name": planned.name, "version": planned.source} for planned in plan.steps],
         "edges": [[need, planned.name] for planned in plan.steps for need in planned.needs],
     }
-    # The code says all that there is to a pipeline. Which edges are known grows with the evidence, and is no new version.
+    # The code is all there is to a pipeline. Which edges are known grows with the evidence, and makes no new version.
     code = {"steps": dag["steps"], "prev": {planned.name: planned.step.prev for planned in plan.steps}}
     version = PipelineVersion(plan.graph.notebook.name, key_of(code)[:32], dag)
     return RunStart(

@@ -129,7 +129,8 @@ class _Writer:
 
     def run(self, *ways: Callable[[], str]) -> str:
         """Return what one of several ways gives."""
-        return self.pick(*ways)()
+        way: Callable[[], str] = self.pick(*ways)
+        return way()
 
     def made(self, make: Callable[[_Writer, str], None]) -> str:
         """Make a variable and return its name, a free one if there is any."""
