@@ -129,8 +129,8 @@ class _Writer:
 
     def run(self, *ways: Callable[[], str]) -> str:
         """Return what one of several ways gives."""
-        way: Callable[[], str] = self.pick(*ways)
-        return way()
+        text: str = self.pick(*ways)()
+        return text
 
     def made(self, make: Callable[[_Writer, str], None]) -> str:
         """Make a variable and return its name, a free one if there is any."""
