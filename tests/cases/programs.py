@@ -134,7 +134,7 @@ class _Writer:
 
     def made(self, make: Callable[[_Writer, str], None]) -> str:
         """Make a variable and return its name, a free one if there is any."""
-        name = self.pick(*([free for free in NAMES if free not in self.held] or NAMES))
+        name: str = self.pick(*([free for free in NAMES if free not in self.held] or NAMES))
         make(self, name)
         return name
 
