@@ -105,6 +105,7 @@ class ForkedProvisioner(LocalProvisioner):
         self._packages = tuple(packages)
         # Why the kernel was started and not forked.
         self.why_cold = ""
+        self.notice = ""
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
         """Fork the kernel that the command would start, or start it."""
@@ -112,7 +113,9 @@ class ForkedProvisioner(LocalProvisioner):
             process = await self._forked(cmd, kwargs)
         except Exception as error:  # noqa: BLE001 - a cold kernel is as good, only slower
             self.why_cold = str(error) or type(error).__name__
+            self.notice = "" if isinstance(error, _CannotFork) else self.why_cold
             return await super().launch_kernel(cmd, **kwargs)
+        self.process: Any  # of either kind
         self.process, self.pid, self.pgid = process, process.pid, process.pid
         self.cwd = kwargs.get("cwd")
         return self.connection_info
@@ -121,7 +124,7 @@ class ForkedProvisioner(LocalProvisioner):
         if sys.platform != "linux":
             message = "only Linux forks safely beside threads"
             raise _CannotFork(message)
-        from mlops_nb.execution.templates import KernelRequest, Templates
+        from mlops_nb.execution.templates import KernelRequest, NotForThisKernel, Templates
 
         options, arguments = _parsed(cmd)
         environ = dict(kwargs.get("env") or os.environ)
@@ -135,14 +138,17 @@ class ForkedProvisioner(LocalProvisioner):
             packages=self._packages,
         )
         # Starting a template takes seconds, and a server's loop must go on meanwhile.
-        process = ForkedProcess(await asyncio.to_thread(Templates().fork, request))
+        try:
+            process = ForkedProcess(await asyncio.to_thread(Templates().fork, request))
+        except NotForThisKernel as error:
+            raise _CannotFork(*error.args) from error
         until = time.monotonic() + _READY_S
         while not process.ready:
             if process.poll() is not None or time.monotonic() > until:
                 process.kill()
                 process.close()
                 message = f"the forked kernel did not start (status {process.returncode})"
-                raise _CannotFork(message)
+                raise RuntimeError(message)
             if not process.ready:
                 await _readable(process, until - time.monotonic())
         return process

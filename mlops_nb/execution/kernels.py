@@ -37,7 +37,10 @@ class KernelFailed(MlopsNbError):  # noqa: N818 - the name of the fact
 
 @dataclass
 class Kernel:
-    """A running kernel. `ended` says why we ended it, if we did; `why_cold` why it was not forked, if it was to be."""
+    """A running kernel. `ended` says why we ended it, if we did; `why_cold` why it was not forked, if it was to be.
+
+    `notice` is that reason where a person should be told: a template or a forked kernel that did not start.
+    """
 
     manager: Any
     pid: int
@@ -45,6 +48,7 @@ class Kernel:
     ended: str = ""
     forked: bool = False
     why_cold: str = ""
+    notice: str = ""
 
     @property
     def fork_died(self) -> bool:
@@ -117,7 +121,7 @@ def kernel(name: str, cwd: Path, env: Mapping[str, str], packages: Sequence[str]
     folder = Path(tempfile.mkdtemp(prefix="mlnb-"))
     started: Kernel | None = None
     try:
-        manager = AsyncKernelManager(kernel_name=name, connection_file=str(folder / "kernel.json"))
+        manager: Any = AsyncKernelManager(kernel_name=name, connection_file=str(folder / "kernel.json"))
         if os.name == "posix":
             manager.transport = "ipc"
             manager.ip = str(folder / "k")
@@ -134,8 +138,8 @@ def kernel(name: str, cwd: Path, env: Mapping[str, str], packages: Sequence[str]
             message = f"The kernel {name!r} did not start: {error}."
             raise KernelFailed(message, hint="Start it in JupyterLab to see why.") from error
         forked = isinstance(manager.provisioner.process, ForkedProcess)
-        why_cold = getattr(manager.provisioner, "why_cold", "")
-        started = Kernel(manager, _pid(manager), folder, forked=forked, why_cold=why_cold)
+        why_cold, notice = getattr(manager.provisioner, "why_cold", ""), getattr(manager.provisioner, "notice", "")
+        started = Kernel(manager, _pid(manager), folder, forked=forked, why_cold=why_cold, notice=notice)
         with contextlib.nullcontext() if forked else _guarded(started.pid):
             yield started
     finally:

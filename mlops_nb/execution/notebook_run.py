@@ -37,6 +37,15 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class KernelKind:
+    """What kind of kernel it was: `fork` or `cold`, why, and whether a person should be told; empty when unknown."""
+
+    isolation: str = ""
+    because: str = ""
+    notice: str = ""
+
+
+@dataclass(frozen=True)
 class Outcome:
     """How a step's notebook ended: `evidence` when it succeeded, else an `error`, else why it was `ended`."""
 
@@ -45,6 +54,7 @@ class Outcome:
     ended: str = ""
     cancelled: bool = False
     fork_died: bool = False
+    kernel: KernelKind = KernelKind()
 
     @property
     def succeeded(self) -> bool:
@@ -63,6 +73,7 @@ class Ending:
     crashed: str = ""
     ended: str = ""
     fork_died: bool = False
+    kernel: KernelKind = KernelKind()
 
 
 class Session(Protocol):
@@ -111,7 +122,9 @@ class KernelSession:
 
         with self.watch.over(self.live, timeout_s=limits.timeout_s, memory_mb=limits.memory_mb):
             crashed = execute(place, parameters, self.kernel_name, self.live, on_cell)
-        return Ending(crashed, self.live.ended, bool(crashed) and self.live.fork_died)
+        live = self.live
+        kind = KernelKind("fork" if live.forked else "cold", live.why_cold, live.notice)
+        return Ending(crashed, live.ended, bool(crashed) and live.fork_died, kind)
 
 
 @dataclass(frozen=True)
@@ -125,12 +138,13 @@ class Kernels:
     packages
         Modules that a template loads ahead, those that are installed.
     threads
-        How many threads a step's numerical libraries may use; as many as they like when `None`.
+        How many threads a step's numerical libraries may use: as many as they like when `None`; `share`, which a run
+        replaces, for a share of the cores when steps run at the same time.
     """
 
     isolation: str = "fork"
     packages: tuple[str, ...] = ()
-    threads: int | None = None
+    threads: int | str | None = None
 
     @contextlib.contextmanager
     def __call__(self, kernel_name: str, cwd: Path, watch: Watch) -> Iterator[Session]:
@@ -181,7 +195,7 @@ def run_notebook(  # noqa: PLR0913 - what a run of a notebook consists of
         return Outcome(ended=watch.why_cancelled, cancelled=True)
     ending = session.run(place, parameters, limits, on_cell)
     outcome = _outcome(json.loads(place.read_text(encoding="utf-8")), ending.ended, ending.crashed, watch)
-    return replace(outcome, fork_died=ending.fork_died)
+    return replace(outcome, fork_died=ending.fork_died, kernel=ending.kernel)
 
 
 def _outcome(executed: Mapping[str, Any], ended: str, crashed: str, watch: Watch) -> Outcome:

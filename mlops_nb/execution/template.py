@@ -46,20 +46,18 @@ _OF_A_KERNEL = (
     "ipykernel.ipkernel",
     "ipykernel.displayhook",
     "ipykernel.iostream",
-    "ipykernel.datapub",
     "IPython.core.completer",
     "IPython.core.debugger",
     "IPython.core.magics",
-    "IPython.core.historyapp",
-    "IPython.core.pylabtools",
-    "matplotlib_inline.config",
-    "storemagic",
+    "IPython.core.oinspect",
+    "IPython.core.completerlib",
     "IPython.extensions.storemagic",
+    "IPython.utils.wildcard",
+    "faulthandler",
+    "sqlite3",
     "comm.base_comm",
     "tornado.platform.asyncio",
     "zmq.eventloop.zmqstream",
-    "unittest.mock",
-    "psutil",
 )
 _OURS = ("mlops_nb.handover", "mlops_nb.handover.kernel", "mlops_nb.scraps.glue")
 _SIZE = struct.Struct("!I")
@@ -109,7 +107,7 @@ class Template:
         with selectors.DefaultSelector() as selector, contextlib.suppress(KeyboardInterrupt):
             for waiting in (listener, woken):
                 selector.register(waiting, selectors.EVENT_READ)
-            ours = [listener.fileno(), wake.fileno(), woken.fileno(), selector.fileno()]  # type: ignore[attr-defined]
+            ours = [listener.fileno(), wake.fileno(), woken.fileno(), selector.fileno()]
             busy_at = time.monotonic()
             while not self.ended or self.kernels:
                 for key, _ in selector.select(min(_TICK_S, self.idle_s)):

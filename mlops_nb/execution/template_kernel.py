@@ -57,8 +57,8 @@ def _be_a_process_of_its_own(request: dict[str, Any], streams: list[int]) -> Non
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     nothing = os.open(os.devnull, os.O_RDWR)
-    for number, stream in enumerate((nothing, *streams)):
-        os.dup2(stream, number)
+    for descriptor, stream in enumerate((nothing, *streams)):
+        os.dup2(stream, descriptor)
     for stream in (nothing, *streams):
         os.close(stream)
     os.environ.clear()

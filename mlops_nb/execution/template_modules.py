@@ -18,6 +18,7 @@ import sys
 import threading
 import warnings
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.machinery import ModuleSpec, PathFinder
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +54,12 @@ class Known:
                 with contextlib.suppress(Exception):
                     builtins.__import__(name)
         for name in [name for name in sys.modules if name not in before]:
-            self.aside[name] = sys.modules.pop(name)
+            module = sys.modules.pop(name)
+            if module is sys.modules["__main__"]:
+                # What multiprocessing calls the program; each kernel is one of its own.
+                self.effects.append(("multiprocessing", partial(_name_the_program, name)))
+            else:
+                self.aside[name] = module
         _set_filters(filters)
         os.environ.clear()
         os.environ.update(environ)
@@ -80,6 +86,7 @@ class _Watching:
     def __init__(self, known: Known) -> None:
         self._known = known
         self._running: list[str] = []
+        self._seen = set(sys.modules)
         self._restore = contextlib.ExitStack()
         self._filters: list[Any] = list(warnings.filters)
         self._environ = dict(os.environ)
@@ -91,6 +98,7 @@ class _Watching:
         keep(sys.meta_path.remove, self)
         for owner, name, value in (
             (builtins, "__import__", self._import_with(builtins.__import__)),
+            (importlib, "import_module", self._import_module_with(importlib.import_module)),
             (warnings, "showwarning", self._warned),
             (type(os.environ), "__getitem__", self._read_with(type(os.environ).__getitem__)),
             (sys, "stdout", _Forwarding("stdout", self._said)),
@@ -110,7 +118,7 @@ class _Watching:
             spec = finder.find_spec(name, path, target) if hasattr(finder, "find_spec") else None
             if spec is not None:
                 if hasattr(spec.loader, "exec_module"):
-                    spec.loader = _Loader(spec.loader, self)
+                    spec.loader = _Loader(spec.loader, self)  # type: ignore[assignment]
                 return spec
         return None
 
@@ -121,10 +129,15 @@ class _Watching:
         if self._running:
             self._needs(self._running[-1], name)
         self._running.append(name)
+        self._seen.add(name)
         try:
             yield
         finally:
             self.settle()
+            # Extension modules may put modules there that nobody imports, such as the types that Cython shares.
+            put = sys.modules.keys() - self._seen
+            self._needs(name, *put)
+            self._seen |= put
             self._running.pop()
 
     def _needs(self, importer: str, *names: str) -> None:
@@ -132,19 +145,30 @@ class _Watching:
 
     def _import_with(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def import_(
-            name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0  # noqa: A002
+            name: str,
+            globals: Any = None,
+            locals: Any = None,
+            fromlist: Any = (),
+            level: int = 0,  # noqa: A002
         ) -> Any:
             found = original(name, globals, locals, fromlist, level)
             package = (globals or {}).get("__package__") or ""
             with contextlib.suppress(ImportError):
                 full = importlib.util.resolve_name("." * level + name, package) if level else name
                 named = [full, *(f"{full}.{item}" for item in fromlist or () if isinstance(item, str))]
-                # Which may be a function of another module, called while this one is loaded.
-                for importer in {*self._running[-1:], (globals or {}).get("__name__", "")}:
-                    self._needs(importer, *named)
+                # Whose code runs, and not in which file the statement stands: a function may import for its caller.
+                self._needs(self._running[-1] if self._running else "", *named)
             return found
 
         return import_
+
+    def _import_module_with(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def import_module(name: str, package: str | None = None) -> Any:
+            found = original(name, package)
+            self._needs(self._running[-1] if self._running else "", importlib.util.resolve_name(name, package))
+            return found
+
+        return import_module
 
     # --- what it does
 
@@ -329,6 +353,10 @@ class _Back:
         if self._kept is not None:
             module.__spec__ = self._kept
         self._finder.bring(self._name)
+
+
+def _name_the_program(name: str) -> None:
+    sys.modules[name] = sys.modules["__main__"]
 
 
 def _set_filters(filters: list[Any]) -> None:

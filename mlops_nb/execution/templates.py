@@ -50,6 +50,10 @@ class NoTemplate(Exception):  # noqa: N818 - the name of the fact
     """No template can give this kernel; the message says why."""
 
 
+class NotForThisKernel(NoTemplate):
+    """A template would give another kernel than a cold start; nothing is wrong with it."""
+
+
 @dataclass(frozen=True)
 class Connection:
     """A forked kernel: its process and the connection that it lives by."""
@@ -101,7 +105,7 @@ class Templates:
             if answer["refused"] == "environment":
                 also |= {name: request.environ.get(name) for name in answer["names"]}
             elif answer["refused"] not in {"stale", "ended"}:
-                raise NoTemplate(answer["refused"])
+                raise NotForThisKernel(answer["refused"])
         message = "its template does not answer"
         raise NoTemplate(message)
 
@@ -184,13 +188,11 @@ class Templates:
 
 def _identity(request: KernelRequest) -> dict[str, Any]:
     at_start = {
-        name: value
-        for name, value in request.environ.items()
-        if name.startswith(_AT_START) or name in _ALSO_AT_START
+        name: value for name, value in request.environ.items() if name.startswith(_AT_START) or name in _ALSO_AT_START
     }
     if any(not Path(entry).is_absolute() for entry in at_start.get("PYTHONPATH", os.sep).split(os.pathsep)):
         message = "PYTHONPATH has entries relative to the notebook's folder"
-        raise NoTemplate(message)
+        raise NotForThisKernel(message)
     namespaces = {}
     for name in ("mnt", "net", "pid", "user", "uts"):
         with contextlib.suppress(OSError):
