@@ -121,7 +121,8 @@ class Template:
                         with contextlib.suppress(BlockingIOError):
                             while woken.recv(4096):
                                 pass
-                    else:
+                    elif key.fd in self.kernels:
+                        # It says nothing after its request: this is its end.
                         selector.unregister(key.fileobj)
                         self._end(key.fileobj)  # type: ignore[arg-type]
                 self._tell_ended()
@@ -180,8 +181,8 @@ class Template:
         if request.get("end"):
             self.ended = True
             self.place.unlink(missing_ok=True)
-            for kernel in self.kernels.values():
-                _kill(kernel.pid)
+            for connection in [kernel.connection for kernel in self.kernels.values()]:
+                self._end(connection)
             return {"refused": "ended"}
         if self.ended or self.installed.changed():
             self.ended = True
@@ -229,8 +230,8 @@ class Template:
     def _end(self, connection: socket.socket) -> None:
         kernel = self.kernels.pop(connection.fileno())
         _kill(kernel.pid)
-        connection.close()
         os.waitpid(kernel.pid, 0)
+        connection.close()
 
 
 def _kill(pid: int) -> None:

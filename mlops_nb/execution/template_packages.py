@@ -43,7 +43,8 @@ def _installed_folders() -> tuple[str, ...]:
 def _site_folders() -> list[str]:
     user = site.getusersitepackages() if site.ENABLE_USER_SITE else None
     named = {*site.getsitepackages(), user, sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
-    return sorted(path for path in named if path)
+    others = {path for path in sys.path if Path(path).name in {"site-packages", "dist-packages"}}
+    return sorted(path for path in {*named, *others} if path)
 
 
 @dataclass(frozen=True)
