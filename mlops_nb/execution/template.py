@@ -91,7 +91,8 @@ class Template:
         """Load what is asked for and not there yet."""
         # Chosen when Matplotlib is imported; a kernel sets it before any cell can.
         os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
-        self.known.load([*_OURS, *loadable(packages)])
+        # Ours last: what both need, such as cloudpickle, is then laid to the package, which may not show it again.
+        self.known.load([*loadable(packages), *_OURS])
         self.installed = self.installed.with_modules([*sys.modules.values(), *self.known.aside.values()])
         gc.collect()
         # Else the first collection in a kernel would write to, and so copy, every page.

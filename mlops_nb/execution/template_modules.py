@@ -20,11 +20,11 @@ import warnings
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from types import ModuleType
 
 
 @dataclass
@@ -136,7 +136,7 @@ class _Watching:
             self.settle()
             # Extension modules may put modules there that nobody imports, such as the types that Cython shares.
             put = sys.modules.keys() - self._seen
-            self._needs(name, *put)
+            self._needs(name, *put, *_held_by_extension(name))
             self._seen |= put
             self._running.pop()
 
@@ -210,6 +210,17 @@ class _Watching:
             return original(environ, name)
 
         return read
+
+
+def _held_by_extension(name: str) -> set[str]:
+    """Return where the things in an extension module come from: Cython's imports of what is there pass nobody by."""
+    module = sys.modules.get(name)
+    if not str(getattr(module, "__file__", "")).endswith((".so", ".pyd")):
+        return set()
+    held = list(vars(module).values())
+    found = {getattr(value, "__module__", None) for value in held}
+    found |= {value.__name__ for value in held if isinstance(value, ModuleType)}
+    return {at for at in found if isinstance(at, str) and at in sys.modules}
 
 
 class _Loader:

@@ -38,7 +38,7 @@ class Shell:
         place.write_text(json.dumps(document([("", source) for source in sources])), encoding="utf-8")
         self.ending = self.session.run(place, {}, Limits(), on_cell)
         executed = json.loads(place.read_text(encoding="utf-8"))
-        return [output for cell in executed["cells"] for output in cell["outputs"]]
+        return [output for cell in executed["cells"] for output in cell.get("outputs", ())]
 
     def text(self, *sources: str) -> str:
         """Run cells and return what they print, and their exceptions."""
