@@ -19,7 +19,7 @@ class PromptClient(AsyncKernelClient):
     message of a request, so that one says the same.
     """
 
-    async def _async_wait_for_ready(self, timeout: float | None = None) -> None:
+    async def _async_wait_for_ready(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - the stock signature
         until = None if timeout is None else time.monotonic() + timeout
         while True:
             asked = self.kernel_info()

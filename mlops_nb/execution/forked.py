@@ -13,7 +13,6 @@ import json
 import os
 import select
 import signal
-import socket
 import sys
 import time
 from pathlib import Path
@@ -40,7 +39,7 @@ class ForkedProcess:
         self.returncode: int | None = None
         self.ready = False
         self._control = connection.control
-        self._control.setblocking(False)
+        self._control.settimeout(0)
         self._heard = b""
 
     def fileno(self) -> int:
@@ -129,10 +128,11 @@ class ForkedProvisioner(LocalProvisioner):
         options, arguments = _parsed(cmd)
         environ = dict(kwargs.get("env") or os.environ)
         environ["JPY_PARENT_PID"] = str(os.getpid())
+        here = kwargs.get("cwd") or "."
         request = KernelRequest(
             argv=(_launcher_file(), *arguments),
             orig_argv=tuple(cmd),
-            cwd=str(Path(kwargs.get("cwd") or ".").absolute()),
+            cwd=str(Path(here).absolute()),  # noqa: ASYNC240 - asks for nothing but the name
             environ=environ,
             options=options,
             packages=self._packages,
@@ -166,16 +166,16 @@ class ForkedProvisioner(LocalProvisioner):
 
 
 class _CannotFork(Exception):  # noqa: N818 - the name of the fact
-    """This kernel is not one that a template can give."""
+    """The kernel is not one that a template can give."""
 
 
-async def _readable(process: ForkedProcess, timeout: float | None) -> None:
+async def _readable(process: ForkedProcess, within_s: float | None) -> None:
     loop = asyncio.get_running_loop()
     heard = asyncio.Event()
     loop.add_reader(process.fileno(), heard.set)
     try:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(heard.wait(), timeout)
+            await asyncio.wait_for(heard.wait(), within_s)
     finally:
         loop.remove_reader(process.fileno())
 

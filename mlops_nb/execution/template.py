@@ -35,8 +35,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mlops_nb.execution.template_finder import BringsBack
 from mlops_nb.execution.template_kernel import live_as_kernel
-from mlops_nb.execution.template_modules import BringsBack, Known
+from mlops_nb.execution.template_modules import Known
 from mlops_nb.execution.template_packages import Installed, loadable
 
 # What a kernel has imported by the time it is ready. One that is missing here is imported by every kernel.
@@ -86,6 +87,7 @@ class Template:
     kernels: dict[int, _Kernel] = field(default_factory=dict)
     installed: Installed = field(default_factory=Installed.now)
     ended: bool = False
+    inode: int = 0
 
     def load(self, packages: list[str]) -> None:
         """Load what is asked for and not there yet."""
@@ -101,8 +103,8 @@ class Template:
     def serve(self, listener: socket.socket) -> None:
         """Answer requests until there has been nothing to do for long, or there is a reason to end."""
         woken, wake = socket.socketpair()
-        wake.setblocking(False)
-        woken.setblocking(False)
+        wake.settimeout(0)
+        woken.settimeout(0)
         signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         with selectors.DefaultSelector() as selector, contextlib.suppress(KeyboardInterrupt):
@@ -119,36 +121,32 @@ class Template:
                         else:
                             connection.close()
                     elif key.fileobj is woken:
-                        with contextlib.suppress(BlockingIOError):
-                            while woken.recv(4096):
-                                pass
+                        woken.recv(4096)
                     elif key.fd in self.kernels:
                         # It says nothing after its request: this is its end.
                         selector.unregister(key.fileobj)
-                        self._end(key.fileobj)  # type: ignore[arg-type]
+                        self._end(self.kernels[key.fd].connection)
                 self._tell_ended()
                 busy_at = time.monotonic() if self.kernels else busy_at
-                if not self.ended and (time.monotonic() - busy_at >= self.idle_s or not self._reachable(listener)):
-                    self._close(listener)
-                if self.ended and listener.fileno() != -1:
-                    selector.unregister(listener)
-                    listener.close()
+                self._close_if_useless(listener, selector, idle=time.monotonic() - busy_at >= self.idle_s)
 
-    def _close(self, listener: socket.socket) -> None:
-        """Take no more requests; who comes now starts another template."""
-        self.ended = True
-        if self._reachable(listener):
-            self.place.unlink(missing_ok=True)
-
-    def _reachable(self, listener: socket.socket) -> bool:
+    def _close_if_useless(self, listener: socket.socket, selector: selectors.BaseSelector, *, idle: bool) -> None:
+        """Take no more requests where there is a reason; who comes now starts another template."""
         if listener.fileno() == -1:
-            return False
+            return
+        reachable = self._reachable()
+        if idle or self.ended or not reachable:
+            self.ended = True
+            if reachable:
+                self.place.unlink(missing_ok=True)
+            selector.unregister(listener)
+            listener.close()
+
+    def _reachable(self) -> bool:
         try:
             return self.place.stat().st_ino == self.inode
         except FileNotFoundError:
             return False
-
-    inode: int = 0
 
     # --- requests
 
@@ -175,7 +173,7 @@ class Template:
         finally:
             for stream in streams:
                 os.close(stream)
-        connection.setblocking(False)
+        connection.settimeout(0)
         return True
 
     def _refusal(self, request: dict[str, Any]) -> dict[str, Any]:

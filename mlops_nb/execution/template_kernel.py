@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import socket
 
-    from mlops_nb.execution.template_modules import BringsBack
+    from mlops_nb.execution.template_finder import BringsBack
 
 # prctl(2): the signal that this process gets when its parent is gone.
 _PR_SET_PDEATHSIG = 1
@@ -90,7 +90,7 @@ def _leave(code: int) -> None:
     try:
         # Waits for the threads that the notebook started, and which are not daemons.
         threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - os._exit would not
-        atexit._run_exitfuncs()
+        atexit._run_exitfuncs()  # noqa: SLF001
         for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
             if stream is not None:
                 stream.flush()

@@ -2,9 +2,8 @@
 
 A forked kernel must look like one that was just started: no `sys.modules["pandas"]` before the notebook imports pandas,
 no warning filter of scikit-learn before it imports scikit-learn. So what is loaded ahead is taken out of `sys.modules`
-again and kept aside. A finder in front of all others brings a module back when it is imported, together with
-everything that its own import had needed, and repeats what that import did to the process: warning filters, environment
-variables, warnings and text that it gave.
+again and kept aside, with a note of what each module's import needed and did to the process: warning filters,
+environment variables, warnings and text that it gave. `template_finder` brings it back in the kernel.
 """
 
 from __future__ import annotations
@@ -15,16 +14,15 @@ import importlib
 import importlib.util
 import os
 import sys
-import threading
 import warnings
 from dataclasses import dataclass, field
 from functools import partial
-from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from importlib.machinery import ModuleSpec
 
 
 @dataclass
@@ -60,7 +58,7 @@ class Known:
                 self.effects.append(("multiprocessing", partial(_name_the_program, name)))
             else:
                 self.aside[name] = module
-        _set_filters(filters)
+        set_filters(filters)
         os.environ.clear()
         os.environ.update(environ)
 
@@ -146,10 +144,10 @@ class _Watching:
     def _import_with(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def import_(
             name: str,
-            globals: Any = None,
-            locals: Any = None,
+            globals: Any = None,  # noqa: A002 - the names of what it stands for
+            locals: Any = None,  # noqa: A002
             fromlist: Any = (),
-            level: int = 0,  # noqa: A002
+            level: int = 0,
         ) -> Any:
             found = original(name, globals, locals, fromlist, level)
             package = (globals or {}).get("__package__") or ""
@@ -270,107 +268,12 @@ class _Forwarding:
         return getattr(getattr(sys, f"__{self._name}__") if stream is self else stream, name)
 
 
-class BringsBack:
-    """The finder of a forked kernel: brings back what was put aside, when it is imported."""
-
-    def __init__(self, known: Known) -> None:
-        self._known = known
-        self._aside = dict(known.aside)
-        self._lock = threading.RLock()
-        self._one_by_one = False
-
-    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """Return a spec for a module that was put aside, unless the kernel would now find another one."""
-        del path, target
-        if name not in self._aside or self._is_another(name):
-            return None
-        kept = getattr(self._aside[name], "__spec__", None)
-        spec = ModuleSpec(name, _Back(self, name, kept), origin=getattr(kept, "origin", None))  # type: ignore[arg-type]
-        spec.submodule_search_locations = getattr(kept, "submodule_search_locations", None)
-        return spec
-
-    def held(self, name: str) -> Any:
-        """Return a module, aside or not, or nothing."""
-        return self._aside.get(name) or sys.modules.get(name)
-
-    def _is_another(self, name: str) -> bool:
-        """Say whether the path leads to another module of that name by now; then none of that package comes back."""
-        top = name.partition(".")[0]
-        spec = getattr(self._aside.get(top), "__spec__", None)
-        if spec is None or spec.origin in {"built-in", "frozen"}:
-            return False
-        found = PathFinder.find_spec(top)
-        if found is None or found.origin == spec.origin:
-            return False
-        for each in [each for each in self._aside if each.partition(".")[0] == top]:
-            del self._aside[each]
-        return True
-
-    def bring(self, name: str) -> None:
-        """Put a module that is being imported, and all that its import brings, back into `sys.modules`."""
-        with self._lock:
-            if self._one_by_one:
-                self._one(name)
-                return
-            names = [each for each in self._known.reach(name) if each in self._aside]
-            tops = dict.fromkeys(each.partition(".")[0] for each in names)
-            others = {top for top in tops if top in self._aside and self._is_another(top)}
-            if sys.meta_path[0] is not self:
-                # Somebody wants to see each import.
-                self._bring_one_by_one(name, names)
-                return
-            back = {each for each in names if each.partition(".")[0] not in others}
-            for each in names:
-                if each in back and each in self._aside:
-                    sys.modules[each] = self._aside.pop(each)
-            self._again(back)
-
-    def _bring_one_by_one(self, name: str, names: list[str]) -> None:
-        self._one_by_one = True
-        try:
-            self._one(name)
-            for each in names:
-                if each not in sys.modules:
-                    with contextlib.suppress(ImportError):
-                        importlib.import_module(each)
-        finally:
-            self._one_by_one = False
-
-    def _one(self, name: str) -> None:
-        if name in self._aside:
-            sys.modules[name] = self._aside.pop(name)
-            self._again({name})
-
-    def _again(self, names: set[str]) -> None:
-        for whose, again in self._known.effects:
-            if whose in names:
-                again()
-
-
-class _Back:
-    """The loader of a module that comes back."""
-
-    def __init__(self, finder: BringsBack, name: str, kept: ModuleSpec | None) -> None:
-        self._finder = finder
-        self._name = name
-        self._kept = kept
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType:
-        """Return the module itself."""
-        return self._finder.held(spec.name)  # type: ignore[no-any-return]
-
-    def exec_module(self, module: ModuleType) -> None:
-        """Give it its own spec and loader back, and what it needs; its code has run."""
-        if self._kept is not None:
-            module.__spec__ = self._kept
-        self._finder.bring(self._name)
-
-
 def _name_the_program(name: str) -> None:
     sys.modules[name] = sys.modules["__main__"]
 
 
-def _set_filters(filters: list[Any]) -> None:
+def set_filters(filters: list[Any]) -> None:
+    """Set the warning filters."""
     held: list[Any] = warnings.filters  # type: ignore[assignment]
     held[:] = filters
     if hasattr(warnings, "_filters_mutated"):
@@ -379,7 +282,7 @@ def _set_filters(filters: list[Any]) -> None:
 
 def _filter_again(gone: list[Any], front: list[Any], back: list[Any]) -> None:
     filters = [item for item in warnings.filters if item not in gone and item not in front]
-    _set_filters([*front, *filters, *(item for item in back if item not in filters)])
+    set_filters([*front, *filters, *(item for item in back if item not in filters)])
 
 
 def _set_environ_again(made: dict[str, str], changed: dict[str, str], dropped: list[str]) -> None:

@@ -34,10 +34,11 @@ _LONGEST_PATH = 107
 _ROOT = Path(__file__).resolve().parents[2]
 # The template is nobody's child: it outlives whoever started it, and nobody has to wait for its end.
 _CODE = (
-    "import os, sys; os.fork() and os._exit(0); path = sys.path[:]; sys.path.insert(0, {root!r}); from mlops_nb.execution.template import main; "
+    "import os, sys; os.fork() and os._exit(0); path = sys.path[:]; sys.path.insert(0, {root!r}); "
+    "from mlops_nb.execution.template import main; "
     "sys.path[:] = path[0 if sys.flags.safe_path else 1:]; main()"
 )
-# Read when an interpreter, the loader or a numerical library starts. What Python code reads at import is seen as it does.
+# Read when an interpreter, the loader or a numerical library starts. What Python code reads at import is seen then.
 _AT_START = (
     *("PYTHON", "LD_", "LC_", "OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "GOTO_", "BLIS_", "VECLIB_", "NUMEXPR_"),
     *("NUMBA_", "MALLOC_", "GLIBC_", "CUDA_", "MPL", "ARROW_"),
@@ -196,7 +197,7 @@ def _identity(request: KernelRequest) -> dict[str, Any]:
     namespaces = {}
     for name in ("mnt", "net", "pid", "user", "uts"):
         with contextlib.suppress(OSError):
-            namespaces[name] = os.readlink(f"/proc/self/ns/{name}")
+            namespaces[name] = str(Path(f"/proc/self/ns/{name}").readlink())
     with contextlib.suppress(OSError):
         namespaces["cgroup"] = Path("/proc/self/cgroup").read_text(encoding="utf-8")
     ours = {path.name: path.stat().st_mtime_ns for path in sorted(Path(__file__).parent.glob("template*.py"))}

@@ -97,7 +97,8 @@ def test_an_import_of_the_template_acts_as_if_it_happened_in_the_kernel(tmp_path
     program = f"""
 import io, os, sys, warnings
 sys.path.insert(0, {str(tmp_path)!r})
-from mlops_nb.execution.template_modules import BringsBack, Known
+from mlops_nb.execution.template_finder import BringsBack
+from mlops_nb.execution.template_modules import Known
 known = Known()
 said = sys.stdout
 known.load(["loud", "not_there"])
@@ -187,7 +188,9 @@ def test_random_numbers_differ_from_kernel_to_kernel(tmp_path: Path) -> None:
 
 def test_what_a_kernel_does_is_unseen_by_the_next(tmp_path: Path) -> None:
     with shell(tmp_path, *HEAVY) as kernel:
-        kernel.run("import pandas, os, warnings\npandas.mine = 1\nos.environ['MINE'] = '1'\npandas.DataFrame.head = None")
+        kernel.run(
+            "import pandas, os, warnings\npandas.mine = 1\nos.environ['MINE'] = '1'\npandas.DataFrame.head = None"
+        )
     with shell(tmp_path, *HEAVY) as kernel:
         ask = "import pandas, os\nprint(hasattr(pandas, 'mine'), 'MINE' in os.environ, pandas.DataFrame.head is None)"
         assert kernel.text(ask) == "False False False"
@@ -206,33 +209,49 @@ def test_parallel_regions_do_not_hang_in_any_of_several_kernels(tmp_path: Path) 
         assert list(pool.map(one, range(4))) == ["TrueTrue"] * 4
 
 
-@pytest.mark.parametrize(
-    ("source", "printed"),
-    [
-        ("from joblib import Parallel, delayed\nprint(Parallel(n_jobs=2)(delayed(abs)(-n) for n in range(3)))", "[0, 1, 2]"),
-        ("import multiprocessing\nwith multiprocessing.Pool(2) as pool:\n    print(pool.map(abs, [-1, 2]))", "[1, 2]"),
-        (
-            "import multiprocessing\nwith multiprocessing.get_context('spawn').Pool(1) as pool:\n"
-            "    print(pool.map(abs, [-1]))",
-            "[1]",
-        ),
-        ("import subprocess\nprint(subprocess.run(['echo', 'x'], capture_output=True).stdout)", "b'x\\n'"),
-        ("!echo shell", "shell"),
-        ("import os, sys\nos.system('echo raw')\n__import__('time').sleep(0.5)", "raw"),
-        ("import asyncio\nawait asyncio.sleep(0.01)\nprint('awaited')", "awaited"),
-        ("import threading\nt = threading.Thread(target=lambda: print('thread'))\nt.start()\nt.join()", "thread"),
-        ("from sklearn.ensemble import RandomForestRegressor as F\nprint(F(4, n_jobs=2).fit([[0], [1]], [0, 1]).n_outputs_)", "1"),
-        ("import numpy\na = numpy.ones((500, 500))\nprint((a @ a)[0, 0], numpy.linalg.svd(a)[1][0].round())", "500.0 500.0"),
-        ("import pandas\npandas.DataFrame({'a': [1]}).to_parquet('a.parquet')\nprint(len(pandas.read_parquet('a.parquet')))", "1"),
-        ("import pickle, pandas\nprint(len(pickle.loads(pickle.dumps(pandas.DataFrame({'a': [1]})))))", "1"),
-        ("print(f'{1:>5}')\nimport sys\nprint('error', file=sys.stderr)", "1\nerror"),
-    ],
-)  # fmt: skip
-def test_it_runs_in_a_forked_kernel(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, printed: str
-) -> None:
+RUNS = {
+    "joblib": (
+        "from joblib import Parallel, delayed\nprint(Parallel(n_jobs=2)(delayed(abs)(-n) for n in range(3)))",
+        "[0, 1, 2]",
+    ),
+    "a pool": ("import multiprocessing as m\nwith m.Pool(2) as pool:\n    print(pool.map(abs, [-1, 2]))", "[1, 2]"),
+    "spawn": (
+        "import multiprocessing as m\nwith m.get_context('spawn').Pool(1) as pool:\n    print(pool.map(abs, [-1]))",
+        "[1]",
+    ),
+    "a program": (
+        "import subprocess\nprint(subprocess.run(['echo', 'x'], capture_output=True).stdout)",
+        "b'x\\n'",
+    ),
+    "shell": ("!echo shell", "shell"),
+    "its standard output": ("import os, time\nos.system('echo raw')\ntime.sleep(0.5)", "raw"),
+    "await": ("import asyncio\nawait asyncio.sleep(0.01)\nprint('awaited')", "awaited"),
+    "a thread": ("import threading\nt = threading.Thread(target=print, args=('in it',))\nt.start()\nt.join()", "in it"),
+    "a forest": (
+        "import sklearn.ensemble as e\nprint(e.RandomForestRegressor(4, n_jobs=2).fit([[0], [1]], [0, 1]).n_outputs_)",
+        "1",
+    ),
+    "BLAS": (
+        "import numpy\na = numpy.ones((500, 500))\nprint((a @ a)[0, 0], numpy.linalg.svd(a)[1][0].round())",
+        "500.0 500.0",
+    ),
+    "Parquet": (
+        "import pandas\npandas.DataFrame({'a': [1]}).to_parquet('p')\nprint(len(pandas.read_parquet('p')))",
+        "1",
+    ),
+    "pickle": (
+        "import pickle, pandas\nprint(len(pickle.loads(pickle.dumps(pandas.DataFrame({'a': [1]})))))",
+        "1",
+    ),
+    "both streams": ("print(f'{1:>5}')\nimport sys\nprint('error', file=sys.stderr)", "1\nerror"),
+}
+
+
+@pytest.mark.parametrize("what", RUNS)
+def test_it_runs_in_a_forked_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
     # ipykernel captures no output of other programs where it sees this.
     monkeypatch.delenv("PYTEST_CURRENT_TEST")
+    source, printed = RUNS[what]
     with shell(tmp_path, *HEAVY) as kernel:
         assert kernel.live.forked
         assert kernel.text(source) == printed
@@ -262,7 +281,9 @@ def test_many_kernels_share_a_folder_and_a_template(tmp_path: Path) -> None:
 # --- it is interrupted, and it ends -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("busy", ["while True:\n    pass", "import time\ntime.sleep(60)", "await __import__('asyncio').sleep(3)"])
+@pytest.mark.parametrize(
+    "busy", ["while True:\n    pass", "import time\ntime.sleep(60)", "await __import__('asyncio').sleep(3)"]
+)
 def test_an_interrupt_ends_a_busy_cell_and_not_the_kernel(tmp_path: Path, busy: str) -> None:
     with shell(tmp_path) as kernel:
         assert kernel.live.forked
@@ -275,7 +296,7 @@ def test_an_interrupt_ends_a_busy_cell_and_not_the_kernel(tmp_path: Path, busy: 
 
         interrupter = threading.Thread(target=interrupt)
         interrupter.start()
-        outputs = kernel.run("kept = 7", busy, on_cell=lambda what, cell: began.set() if cell == "c2" else None)
+        outputs = kernel.run("kept = 7", busy, on_cell=lambda _, cell: began.set() if cell == "c2" else None)
         interrupter.join()
         assert outputs[-1].get("ename") in {"KeyboardInterrupt", "CancelledError"}
         assert kernel.text("print(kept)") == "7"
@@ -331,7 +352,8 @@ import sys
 from pathlib import Path
 from tests.execution.forked_kernels import shell
 with shell(Path(sys.argv[1])) as kernel:
-    print(kernel.text("import os, subprocess\\nprint(os.getppid(), os.getpid(), subprocess.Popen(['sleep', '600']).pid)"))
+    ask = "import os, subprocess\\nprint(os.getppid(), os.getpid(), subprocess.Popen(['sleep', '600']).pid)"
+    print(kernel.text(ask))
     sys.stdout.flush()
     sys.stdin.read()
 """
@@ -427,7 +449,13 @@ def test_a_folder_that_others_can_enter_is_not_used(tmp_path: Path, own_template
 def test_a_kernel_of_another_command_is_started_cold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = tmp_path / "kernels" / "other"
     spec.mkdir(parents=True)
-    argv = [sys.executable, "-c", "from ipykernel import kernelapp as a; a.launch_new_instance()", "-f", "{connection_file}"]
+    argv = [
+        sys.executable,
+        "-c",
+        "from ipykernel import kernelapp as a; a.launch_new_instance()",
+        "-f",
+        "{connection_file}",
+    ]
     spec.joinpath("kernel.json").write_text(json.dumps({"argv": argv, "display_name": "other", "language": "python"}))
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
     with shell(tmp_path, name="other") as kernel:
@@ -473,7 +501,12 @@ def test_a_step_that_dies_in_any_kernel_fails(tmp_path: Path) -> None:
 
 def test_steps_that_run_at_the_same_time_share_the_cores(tmp_path: Path) -> None:
     ask = "{0} = os.environ.get('OMP_NUM_THREADS')"
-    cells = [("imports", "import os"), ("step:a", ask.format("a")), ("step:b", ask.format("b")), ("step:c", "print(a, b)")]
+    cells = [
+        ("imports", "import os"),
+        ("step:a", ask.format("a")),
+        ("step:b", ask.format("b")),
+        ("step:c", "print(a, b)"),
+    ]
     notebook = write(tmp_path / "project" / "n.ipynb", cells)
     chain = run(notebook, workers=2).result.record
     assert chain.environment["execution"] | {"threads": None, "at_once": 1} == chain.environment["execution"]
