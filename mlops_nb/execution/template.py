@@ -36,7 +36,7 @@ from pathlib import Path
 from typing import Any
 
 from mlops_nb.execution.template_finder import BringsBack
-from mlops_nb.execution.template_kernel import live_as_kernel
+from mlops_nb.execution.template_kernel import call_process, live_as_kernel
 from mlops_nb.execution.template_modules import Known
 from mlops_nb.execution.template_packages import Installed, loadable
 
@@ -282,6 +282,7 @@ def main() -> None:
     place = Path(settings["place"])
     environ = dict(os.environ)
     os.chdir("/")
+    call_process("mlnb-template")
     # The kernels' own copy of the package is found on their path, and seen to be imported.
     for name in [name for name in sys.modules if name.partition(".")[0] == "mlops_nb"]:
         del sys.modules[name]

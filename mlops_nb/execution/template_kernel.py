@@ -17,9 +17,14 @@ if TYPE_CHECKING:
 
     from mlops_nb.execution.template_finder import BringsBack
 
-# prctl(2): the signal that this process gets when its parent is gone.
-_PR_SET_PDEATHSIG = 1
+# prctl(2): the signal that this process gets when its parent is gone, and its name in `ps` and `top`.
+_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 _IGNORED_BY_PYTHON = ("SIGPIPE", "SIGXFSZ")
+
+
+def call_process(name: str) -> None:
+    """Name this process; a template and its kernels have one command line."""
+    ctypes.CDLL(None).prctl(_PR_SET_NAME, name.encode())
 
 
 def live_as_kernel(request: dict[str, Any], streams: list[int], ready: socket.socket, finder: BringsBack) -> None:
@@ -48,6 +53,7 @@ def _be_a_process_of_its_own(request: dict[str, Any], streams: list[int]) -> Non
     if os.getppid() != template:
         # It went between the fork and the call.
         os._exit(1)
+    call_process("mlnb-kernel")
     signal.set_wakeup_fd(-1)
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         if signal.getsignal(number) not in {signal.SIG_DFL, None}:
