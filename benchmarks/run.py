@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "performance.md"
-CHAPTERS = ("step_cost", "noop", "handover", "example")
+CHAPTERS = ("kernels", "step_cost", "noop", "handover", "example")
 
 
 def main() -> None:

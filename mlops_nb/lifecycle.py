@@ -151,6 +151,7 @@ def run(  # noqa: PLR0913 - what a person may say of a run
     listen: Callable[[RunEvent], None] | None = None,
     on_plan: Callable[[Plan], None] | None = None,
     watch: Watch | None = None,
+    isolation: str | None = None,
     open_session: OpenSession | None = None,
 ) -> Finished:
     """Run a notebook as a pipeline, record the run, and register the models it declares.
@@ -173,6 +174,8 @@ def run(  # noqa: PLR0913 - what a person may say of a run
         Told what happens, and the plan before anything does.
     watch
         Cancels the run from another thread.
+    isolation
+        `fork` for kernels forked from a warm template, `cold` for new interpreters; the project's setting when `None`.
     open_session
         Opens the kernels; a fresh Jupyter kernel a step when `None`.
 
@@ -183,7 +186,7 @@ def run(  # noqa: PLR0913 - what a person may say of a run
     ParameterError
         When a parameter is unknown or of another type; nothing has run then.
     """
-    from mlops_nb.execution import RunRequest, kernel_session, run_plan, silent
+    from mlops_nb.execution import Kernels, RunRequest, run_plan, silent
 
     pipeline = notebook if isinstance(notebook, Pipeline) else read(notebook)
     with stores(pipeline) as opened:
@@ -202,7 +205,8 @@ def run(  # noqa: PLR0913 - what a person may say of a run
             workers=workers or pipeline.project.settings.workers or None,
             fresh=fresh,
             why=why,
-            open_session=open_session or kernel_session,
+            open_session=open_session
+            or Kernels(isolation or pipeline.project.settings.isolation, _packages(pipeline), "share"),
         )
         result = run_plan(
             planned,
@@ -245,7 +249,7 @@ def verify(  # noqa: PLR0913 - what a person may say of a verification
     open_session
         Opens the kernels; a fresh Jupyter kernel a step when `None`.
     """
-    from mlops_nb.execution import Watch, kernel_session
+    from mlops_nb.execution import Kernels, Watch
     from mlops_nb.execution.verify import cores, refused, verify_subject
     from mlops_nb.execution.verify_runs import Subject
 
@@ -269,12 +273,18 @@ def verify(  # noqa: PLR0913 - what a person may say of a verification
             pipeline.project.root,
             _injected(pipeline.parameters(layers)),
             run_copy,
-            open_session or kernel_session,
+            # No share of the cores: the notebook as a whole and the pipeline are to sum in the same order.
+            open_session or Kernels(pipeline.project.settings.isolation, _packages(pipeline)),
             watch,
             tolerance,
             listen or (lambda _: None),
         )
     )
+
+
+def _packages(pipeline: Pipeline) -> tuple[str, ...]:
+    """Return the modules that the pipeline's steps import, as far as their text says."""
+    return tuple(sorted({module for step in pipeline.graph.steps for module in step.flow.imports}))
 
 
 def _injected(values: Sequence[ParameterValue]) -> dict[str, Any]:

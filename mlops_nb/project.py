@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mlops_nb.metadata import MetadataStore
 
 HOME = ".mlops_nb"
+ISOLATIONS = ("fork", "cold")
 _MARKS = (HOME, "pyproject.toml", ".git")
 _PREFIX = "MLOPS_NB_"
 
@@ -38,13 +39,15 @@ class Settings:
 
     `metadata` is an SQLAlchemy URL and `artifacts` any URL that fsspec opens; empty means below `.mlops_nb/`.
     `pipelines` is the folder of compiled pipelines, relative to the root. `workers` is how many steps may run at
-    once, 0 for the number of cores.
+    once, 0 for as many as cores and memory allow. `isolation` says how steps get kernels: `fork` from a warm template,
+    or `cold`.
     """
 
     metadata: str = ""
     artifacts: str = ""
     pipelines: str = "pipelines"
     workers: int = 0
+    isolation: str = "fork"
 
 
 @dataclass(frozen=True)
@@ -154,6 +157,9 @@ def _checked(name: str, value: Any, where: str) -> Any:
     wanted = type(getattr(Settings(), name))
     if type(value) is not wanted or (wanted is int and value < 0):
         message = f"`{name}` in {where} is {value!r}, and must be {'a number from 0' if wanted is int else 'text'}."
+        raise SettingsError(message, hint="Correct its value.")
+    if name == "isolation" and value not in ISOLATIONS:
+        message = f"`isolation` in {where} is {value!r}, and must be one of {', '.join(ISOLATIONS)}."
         raise SettingsError(message, hint="Correct its value.")
     return value
 

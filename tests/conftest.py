@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from mlops_nb.execution.templates import Templates
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -36,6 +38,8 @@ def pytest_configure(config: pytest.Config) -> None:
         environment.delenv(name, raising=False)
     environment.setenv("HOME", home.name)
     environment.setenv("MPLBACKEND", "agg")
+    # Where the templates of forked kernels live: this session's are its own, and end with it.
+    environment.setenv("XDG_RUNTIME_DIR", home.name)
     # Kept from session to session: Matplotlib needs seconds to list the fonts.
     environment.setenv("MPLCONFIGDIR", str(config.cache.mkdir("matplotlib")))
     environment.setenv(SESSION, uuid.uuid4().hex)
@@ -47,6 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def no_process_is_left_behind() -> Iterator[None]:
     """Fail the session when a kernel or a server that a test started outlives all tests, orphans included."""
     yield
+    Templates().end()
     _, alive = psutil.wait_procs(list(_started_by_this_session()), timeout=10)
     told = [f"{process.pid}: {' '.join(process.cmdline())}" for process in alive]
     for process in alive:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -23,7 +24,8 @@ from mlops_nb.errors import MlopsNbError, UsageError
 if TYPE_CHECKING:
     from types import FrameType
 
-_ENDING_SIGNALS = ("SIGTERM", "SIGHUP")
+_ENDING_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+_AT_ONCE_S = 1.0
 
 
 class Interrupted(MlopsNbError):  # noqa: N818 - the name of the fact
@@ -62,9 +64,12 @@ def build_app() -> typer.Typer:
 
 def main() -> None:
     """Run the command line and exit."""
+    interrupts = _Interrupts()
     for name in _ENDING_SIGNALS:
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _as_interrupt)
+        # A shell that starts a command in the background lets it ignore interrupts.
+        ignored = name == "SIGINT" and signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        if hasattr(signal, name) and not ignored:
+            signal.signal(getattr(signal, name), interrupts)
     try:
         code = _call(sys.argv[1:])
         sys.stdout.flush()
@@ -100,9 +105,23 @@ def _call(arguments: list[str]) -> int:
     return told.exit_code
 
 
-def _as_interrupt(number: int, frame: FrameType | None) -> None:
-    del number, frame
-    raise KeyboardInterrupt
+class _Interrupts:
+    """Raises `KeyboardInterrupt`, once for signals that come together.
+
+    A closed terminal sends two, and an impatient person several. One that comes while another is taken in leaves
+    Python's own locks unlocked (`RuntimeError: release unlocked lock` out of `threading.Event.wait`).
+    """
+
+    def __init__(self) -> None:
+        self._last = float("-inf")
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Take a signal in."""
+        del number, frame
+        now = time.monotonic()
+        if now - self._last > _AT_ONCE_S:
+            self._last = now
+            raise KeyboardInterrupt
 
 
 def _of_the_system(error: OSError) -> MlopsNbError:

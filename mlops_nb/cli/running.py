@@ -88,6 +88,9 @@ def run(
     b: Base64s = None,
     fresh: Fresh = False,
     workers: Annotated[int | None, typer.Option(min=1, help="Steps that may run at once.")] = None,
+    isolation: Annotated[
+        str | None, typer.Option(metavar="fork|cold", help="Kernels forked from a warm template, or new ones.")
+    ] = None,
     why: Annotated[str, typer.Option(help="A sentence for the record.")] = "",
     as_json: AsJson = False,
 ) -> None:
@@ -109,6 +112,7 @@ def run(
             origin=Origin("ci" if os.environ.get("CI") else "cli", " ".join(sys.argv[1:])),
             fresh=fresh,
             workers=workers,
+            isolation=_isolation(isolation),
             why=why,
             listen=view.listen,
             on_plan=view.start,
@@ -118,6 +122,16 @@ def run(
         print_json(_as_json(finished))
     if finished.result.status != "succeeded":
         raise typer.Exit(INTERRUPTED if finished.result.status == "cancelled" else 1)
+
+
+def _isolation(given: str | None) -> str | None:
+    from mlops_nb.errors import UsageError, did_you_mean
+    from mlops_nb.project import ISOLATIONS
+
+    if given is not None and given not in ISOLATIONS:
+        message = f"--isolation {given} is not known.{did_you_mean(given, ISOLATIONS)}"
+        raise UsageError(message, hint=f"Write one of {', '.join(ISOLATIONS)}.")
+    return given
 
 
 def fold_pairs(arguments: list[str]) -> list[str]:

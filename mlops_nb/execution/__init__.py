@@ -1,14 +1,21 @@
 """Pipeline and parameters become a run: Papermill, kernels, events, limits, cancellation."""
 
-from mlops_nb.execution.events import RunEvent, silent
-from mlops_nb.execution.kernels import KernelFailed, Watch
-from mlops_nb.execution.notebook_run import Ending, Limits, Session, kernel_session
-from mlops_nb.execution.run import RunRequest, RunResult, new_run_id, run_plan
-from mlops_nb.execution.step_record import OpenSession
+from __future__ import annotations
+
+from importlib import import_module
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from mlops_nb.execution.events import RunEvent, silent
+    from mlops_nb.execution.kernels import KernelFailed, Watch
+    from mlops_nb.execution.notebook_run import Ending, Kernels, Limits, Session, kernel_session
+    from mlops_nb.execution.run import RunRequest, RunResult, new_run_id, run_plan
+    from mlops_nb.execution.step_record import OpenSession
 
 __all__ = [
     "Ending",
     "KernelFailed",
+    "Kernels",
     "Limits",
     "OpenSession",
     "RunEvent",
@@ -21,3 +28,28 @@ __all__ = [
     "run_plan",
     "silent",
 ]
+
+_PLACES = {
+    "Ending": "notebook_run",
+    "KernelFailed": "kernels",
+    "Kernels": "notebook_run",
+    "Limits": "notebook_run",
+    "OpenSession": "step_record",
+    "RunEvent": "events",
+    "RunRequest": "run",
+    "RunResult": "run",
+    "Session": "notebook_run",
+    "Watch": "kernels",
+    "kernel_session": "notebook_run",
+    "new_run_id": "run",
+    "run_plan": "run",
+    "silent": "events",
+}
+
+
+def __getattr__(name: str) -> object:
+    # The template of forked kernels is a file of this room, and must stay free of all that runs a pipeline.
+    if name in _PLACES:
+        return getattr(import_module(f"mlops_nb.execution.{_PLACES[name]}"), name)
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)

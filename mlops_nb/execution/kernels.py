@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import time
+import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_nb.errors import MlopsNbError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 _POLL_S = 0.05
 _GRACE_S = 3.0
@@ -36,12 +37,24 @@ class KernelFailed(MlopsNbError):  # noqa: N818 - the name of the fact
 
 @dataclass
 class Kernel:
-    """A running kernel. `ended` says why we ended it, if we did."""
+    """A running kernel. `ended` says why we ended it, if we did; `why_cold` why it was not forked, if it was to be.
+
+    `notice` is that reason where a person should be told: a template or a forked kernel that did not start.
+    """
 
     manager: Any
     pid: int
     folder: Path
     ended: str = ""
+    forked: bool = False
+    why_cold: str = ""
+    notice: str = ""
+
+    @property
+    def fork_died(self) -> bool:
+        """Say whether this is a forked kernel that a signal ended, and not we."""
+        process = self.manager.provisioner.process
+        return self.forked and not self.ended and process is not None and (process.wait(_GRACE_S) or 0) < 0
 
     def interrupt(self) -> None:
         """Send the interrupt that the stop button sends."""
@@ -79,8 +92,19 @@ def require_kernel(name: str) -> None:
 
 
 @contextlib.contextmanager
-def kernel(name: str, cwd: Path, env: Mapping[str, str]) -> Iterator[Kernel]:
+def kernel(name: str, cwd: Path, env: Mapping[str, str], packages: Sequence[str] | None = None) -> Iterator[Kernel]:
     """Start a kernel; it and its children are gone when the block ends, however it ends.
+
+    Parameters
+    ----------
+    name
+        The kernelspec's name.
+    cwd
+        Its working directory.
+    env
+        Variables that it has beside those of this process.
+    packages
+        Modules to have loaded ahead in the template that it is forked from; it is started cold when `None`.
 
     Raises
     ------
@@ -90,27 +114,42 @@ def kernel(name: str, cwd: Path, env: Mapping[str, str]) -> Iterator[Kernel]:
     from jupyter_client.manager import AsyncKernelManager
     from jupyter_core.utils import run_sync
 
+    from mlops_nb.execution.forked import ForkedProcess, ForkedProvisioner
+
     # Unix sockets: no other user reaches them, and none of the paths can meet another kernel's. The folder is short
     # because such a path holds about 100 bytes.
     folder = Path(tempfile.mkdtemp(prefix="mlnb-"))
     started: Kernel | None = None
     try:
-        manager = AsyncKernelManager(kernel_name=name, connection_file=str(folder / "kernel.json"))
+        manager: Any = AsyncKernelManager(kernel_name=name, connection_file=str(folder / "kernel.json"))
         if os.name == "posix":
             manager.transport = "ipc"
             manager.ip = str(folder / "k")
+            # Leaves out the fixed waits of the stock client.
+            manager.client_class = "mlops_nb.execution.client.PromptClient"
         environment = {**os.environ, **env}
+        if packages is not None:
+            manager.provisioner = ForkedProvisioner(
+                packages=packages, kernel_spec=manager.kernel_spec, kernel_id=uuid.uuid4().hex, parent=manager
+            )
         try:
             run_sync(manager.start_kernel)(cwd=str(cwd), env=environment)
         except Exception as error:
             message = f"The kernel {name!r} did not start: {error}."
             raise KernelFailed(message, hint="Start it in JupyterLab to see why.") from error
-        started = Kernel(manager, _pid(manager), folder)
-        with _guarded(started.pid):
+        forked = isinstance(manager.provisioner.process, ForkedProcess)
+        why_cold, notice = getattr(manager.provisioner, "why_cold", ""), getattr(manager.provisioner, "notice", "")
+        started = Kernel(manager, _pid(manager), folder, forked=forked, why_cold=why_cold, notice=notice)
+        with contextlib.nullcontext() if forked else _guarded(started.pid):
             yield started
     finally:
         if started is not None:
             started.kill("")
+            process = manager.provisioner.process
+            if isinstance(process, ForkedProcess | subprocess.Popen):
+                # Jupyter's manager would look at it every 0.1 s.
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(_GRACE_S)
             with contextlib.suppress(Exception):
                 # Reaps the process and closes the sockets; there is nobody left to answer.
                 run_sync(started.manager.shutdown_kernel)(now=True)
@@ -161,6 +200,7 @@ def event_loop() -> Iterator[None]:
         yield
     finally:
         loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()
         asyncio.set_event_loop(None)
 

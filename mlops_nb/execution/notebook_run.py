@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mlops_nb.execution.kernels import Kernel, Watch, event_loop, kernel
@@ -36,6 +37,15 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class KernelKind:
+    """What kind of kernel it was: `fork` or `cold`, why, and whether a person should be told; empty when unknown."""
+
+    isolation: str = ""
+    because: str = ""
+    notice: str = ""
+
+
+@dataclass(frozen=True)
 class Outcome:
     """How a step's notebook ended: `evidence` when it succeeded, else an `error`, else why it was `ended`."""
 
@@ -43,6 +53,8 @@ class Outcome:
     error: StepError | None = None
     ended: str = ""
     cancelled: bool = False
+    fork_died: bool = False
+    kernel: KernelKind = KernelKind()
 
     @property
     def succeeded(self) -> bool:
@@ -54,11 +66,14 @@ class Outcome:
 class Ending:
     """How the cells of a notebook ended, beside what the notebook itself says.
 
-    `crashed` is what broke the execution, `ended` why we ended it; both empty when the cells just ran.
+    `crashed` is what broke the execution, `ended` why we ended it; both empty when the cells just ran. `fork_died`
+    when the kernel was a forked one, and a signal that was not ours ended it.
     """
 
     crashed: str = ""
     ended: str = ""
+    fork_died: bool = False
+    kernel: KernelKind = KernelKind()
 
 
 class Session(Protocol):
@@ -107,14 +122,43 @@ class KernelSession:
 
         with self.watch.over(self.live, timeout_s=limits.timeout_s, memory_mb=limits.memory_mb):
             crashed = execute(place, parameters, self.kernel_name, self.live, on_cell)
-        return Ending(crashed, self.live.ended)
+        live = self.live
+        kind = KernelKind("fork" if live.forked else "cold", live.why_cold, live.notice)
+        return Ending(crashed, live.ended, bool(crashed) and live.fork_died, kind)
 
 
-@contextlib.contextmanager
-def kernel_session(kernel_name: str, cwd: Path, watch: Watch) -> Iterator[Session]:
-    """Open a session in a new kernel; the kernel is gone when the block ends."""
-    with event_loop(), kernel(kernel_name, cwd, KERNEL_ENVIRONMENT) as live:
-        yield KernelSession(live, kernel_name, watch)
+@dataclass(frozen=True)
+class Kernels:
+    """Opens sessions in Jupyter kernels; it is an `OpenSession`.
+
+    Parameters
+    ----------
+    isolation
+        `fork`: kernels are forked from a template where that can be. `cold`: each is a new interpreter.
+    packages
+        Modules that a template loads ahead, those that are installed.
+    threads
+        How many threads a step's numerical libraries may use: as many as they like when `None`; `share`, which a run
+        replaces, for a share of the cores when steps run at the same time.
+    """
+
+    isolation: str = "fork"
+    packages: tuple[str, ...] = ()
+    threads: int | str | None = None
+
+    @contextlib.contextmanager
+    def __call__(self, kernel_name: str, cwd: Path, watch: Watch) -> Iterator[Session]:
+        """Open a session in a new kernel; the kernel is gone when the block ends."""
+        environment = dict(KERNEL_ENVIRONMENT)
+        if self.threads is not None and "OMP_NUM_THREADS" not in os.environ:
+            # OpenBLAS, MKL and numexpr go by it too where their own variable is not set.
+            environment["OMP_NUM_THREADS"] = str(self.threads)
+        packages = self.packages if self.isolation == "fork" else None
+        with event_loop(), kernel(kernel_name, cwd, environment, packages) as live:
+            yield KernelSession(live, kernel_name, watch)
+
+
+kernel_session = Kernels()
 
 
 def run_notebook(  # noqa: PLR0913 - what a run of a notebook consists of
@@ -150,7 +194,8 @@ def run_notebook(  # noqa: PLR0913 - what a run of a notebook consists of
     if watch.cancelled.is_set():
         return Outcome(ended=watch.why_cancelled, cancelled=True)
     ending = session.run(place, parameters, limits, on_cell)
-    return _outcome(json.loads(place.read_text(encoding="utf-8")), ending.ended, ending.crashed, watch)
+    outcome = _outcome(json.loads(place.read_text(encoding="utf-8")), ending.ended, ending.crashed, watch)
+    return replace(outcome, fork_died=ending.fork_died, kernel=ending.kernel)
 
 
 def _outcome(executed: Mapping[str, Any], ended: str, crashed: str, watch: Watch) -> Outcome:

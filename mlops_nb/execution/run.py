@@ -13,18 +13,18 @@ An interrupt ends the kernels, records the run as cancelled and leaves nothing b
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from mlops_nb.execution.capacity import at_once, default_workers, threads_each
 from mlops_nb.execution.events import RunEvent, silent
 from mlops_nb.execution.kernels import Watch, require_kernel
-from mlops_nb.execution.notebook_run import kernel_session
+from mlops_nb.execution.notebook_run import Kernels, kernel_session
 from mlops_nb.execution.step_record import OpenSession, Progress, Surroundings
 from mlops_nb.execution.step_run import StepFailed, StepPostponed, blocking, reuse_cached, run_step
 from mlops_nb.handover import CAME_BACK_DIFFERENT, State
@@ -97,16 +97,24 @@ def run_plan(  # noqa: PLR0913 - the stores are the caller's
         nothing is recorded then.
     """
     if plan.to_run:
-        if request.open_session is kernel_session:
+        if isinstance(request.open_session, Kernels):
             require_kernel(plan.graph.notebook.kernel_name)
         # The first thing that a run stores; a store that takes nothing refuses it here and not in the middle.
         store.put(State().to_json().encode())
+    workers = request.workers or default_workers()
+    together = at_once(plan, workers)
+    open_session = request.open_session
+    execution: dict[str, Any] = {"workers": workers, "at_once": together}
+    if isinstance(open_session, Kernels):
+        if open_session.threads == "share":
+            open_session = replace(open_session, threads=threads_each(together))
+        execution |= {"isolation": open_session.isolation, "threads": open_session.threads}
     run = new_run_id()
     watch = watch or Watch()
     folder = request.runs_folder / run
     (folder / "steps").mkdir(parents=True)
     shutil.copyfile(plan.graph.notebook.path, folder / "notebook.ipynb")
-    log.start_run(_start(run, plan, request))
+    log.start_run(_start(run, plan, request, execution))
     started = time.monotonic()
     listen(RunEvent("run-started", run, text=plan.graph.notebook.name))
     around = Surroundings(
@@ -121,7 +129,7 @@ def run_plan(  # noqa: PLR0913 - the stores are the caller's
         watch,
         listen,
         request.fresh,
-        request.open_session,
+        open_session,
     )
     progress = around.progress
     reran: tuple[str, ...] = ()
@@ -129,7 +137,7 @@ def run_plan(  # noqa: PLR0913 - the stores are the caller's
         reuse_cached(around)
         if plan.to_run:
             # Where everything is cached Ploomber would skip every task, after a second of imports.
-            _build(around, request.workers or os.cpu_count() or 1)
+            _build(around, workers)
         reran = _check(around)
         _skip_the_rest(around)
     except KeyboardInterrupt:
@@ -147,7 +155,7 @@ def run_plan(  # noqa: PLR0913 - the stores are the caller's
     return RunResult(run, status, reason, log.run(run), new_lock, reran)
 
 
-def _start(run: str, plan: Plan, request: RunRequest) -> RunStart:
+def _start(run: str, plan: Plan, request: RunRequest, execution: Mapping[str, Any]) -> RunStart:
     steps = tuple(RecordedStep(planned.name, planned.source) for planned in plan.steps)
     dag = {
         "steps": [{"name": planned.name, "version": planned.source} for planned in plan.steps],
@@ -165,7 +173,7 @@ def _start(run: str, plan: Plan, request: RunRequest) -> RunStart:
         parameters=request.parameters,
         executor="local",
         git=request.git,
-        environment=request.environment,
+        environment={**request.environment, "execution": execution},
         why=request.why,
     )
 

@@ -172,6 +172,7 @@ def succeeded(planned: PlannedStep, state: State, outcome: Outcome, place: Path,
             "files": written,
             "handover_seconds": outcome.evidence["seconds"],
             "peak_memory_bytes": outcome.evidence["peak_memory_bytes"],
+            "kernel": asdict(outcome.kernel),
         },
     )
 

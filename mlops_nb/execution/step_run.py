@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import time
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from mlops_nb.errors import MlopsNbError
 from mlops_nb.execution.events import RunEvent
-from mlops_nb.execution.notebook_run import Limits, Outcome, Session, run_notebook
+from mlops_nb.execution.notebook_run import Kernels, Limits, Outcome, Session, run_notebook
 from mlops_nb.execution.step_record import Surroundings, succeeded
 from mlops_nb.handover import CAME_BACK_DIFFERENT, CameBackDifferent
 from mlops_nb.metadata import StepEnd, StepStart
@@ -88,6 +88,7 @@ class _Kernel:
     def __init__(self, around: Surroundings) -> None:
         self._around = around
         self._open = ExitStack()
+        self._cold = False
         self.session: Session
 
     def __enter__(self) -> Self:
@@ -97,11 +98,15 @@ class _Kernel:
     def __exit__(self, *_: object) -> None:
         self._open.close()
 
-    def renew(self) -> None:
-        """End the kernel, if there is one, and start another."""
+    def renew(self, *, cold: bool = False) -> None:
+        """End the kernel, if there is one, and start another; from a first cold one on, none is forked."""
         self._open.close()
         around = self._around
-        opened = around.open_session(around.plan.graph.notebook.kernel_name, around.context.folder, around.watch)
+        self._cold = self._cold or cold
+        open_session = around.open_session
+        if self._cold and isinstance(open_session, Kernels):
+            open_session = replace(open_session, isolation="cold")
+        opened = open_session(around.plan.graph.notebook.kernel_name, around.context.folder, around.watch)
         self.session = self._open.enter_context(opened)
 
 
@@ -262,6 +267,7 @@ def _unsuccessful(step: Step, outcome: Outcome, place: Path) -> StepEnd:
         reason=why,
         notebook=str(place) if place.exists() else "",
         error=error,
+        outcome={"kernel": asdict(outcome.kernel)} if outcome.kernel.isolation else {},
     )
 
 
@@ -341,6 +347,17 @@ def _tries(  # noqa: PLR0913, PLR0917 - what a try consists of
         )
 
     outcome = run()
+    if outcome.kernel.notice:
+        text = f"its kernel was started, not forked: {outcome.kernel.notice}"
+        around.listen(RunEvent("notice", around.run, step.name, text=text))
+    if outcome.fork_died and not live and not around.watch.cancelled.is_set():
+        # It may be the fork's fault, and may be the code's: a kernel that was never forked tells.
+        text = "a signal ended its forked kernel; again in a cold one"
+        around.listen(RunEvent("notice", around.run, step.name, text=text))
+        place.replace(place.with_name(f"{place.stem}.forked.ipynb"))
+        kernel.renew(cold=True)
+        outcome = run()
+        outcome = replace(outcome, kernel=replace(outcome.kernel, because="a signal ended its forked kernel"))
     if _different(outcome):
         return outcome
     if not live:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_nb.execution.kernels import require_kernel
-from mlops_nb.execution.notebook_run import kernel_session
+from mlops_nb.execution.notebook_run import Kernels
 from mlops_nb.execution.verification import Difference, Verdict, Verification
 from mlops_nb.execution.verify_contents import compare_contents
 from mlops_nb.execution.verify_outputs import compare_outputs, parts_of
@@ -52,7 +52,7 @@ def verify_subject(subject: Subject) -> Verification:
     UsageError
         When this machine does not have the notebook's kernel.
     """
-    if subject.open_session is kernel_session:
+    if isinstance(subject.open_session, Kernels):
         require_kernel(subject.graph.notebook.kernel_name)
     # Resolved, because a kernel's working directory is: paths that a notebook prints are compared.
     with tempfile.TemporaryDirectory(prefix="mlnb-verify-", ignore_cleanup_errors=True) as place:

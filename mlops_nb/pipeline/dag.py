@@ -40,6 +40,9 @@ logging.getLogger("ploomber").addHandler(logging.NullHandler())
 logging.getLogger("ploomber").propagate = False
 
 
+_LOOK_S = 0.5
+
+
 class _Name:
     """An identifier that is what it is: no template, so a path with braces stays a path."""
 
@@ -151,7 +154,8 @@ class StepExecutor(Executor):  # type: ignore[misc]
                         running[pool.submit(dag[name].act)] = dag[name]
                     if not running:
                         break
-                    done, _ = wait(running, return_when=FIRST_COMPLETED)
+                    # A signal that reaches another thread does not wake this one, which alone acts on it.
+                    done, _ = wait(running, timeout=_LOOK_S, return_when=FIRST_COMPLETED)
                     for future in done:
                         task = running.pop(future)
                         task.outcome = future

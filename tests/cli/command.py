@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MLOPS_NB = str(shutil.which("mlops-nb", path=str(Path(sys.executable).parent)))
 MARKER = "A_COMMAND_OF_THE_TESTS"
+SESSION = "TEST_SESSION_OF_MLOPS_NB"  # as conftest.py marks all that this session starts
 
 
 @dataclass(frozen=True)
@@ -82,11 +83,17 @@ class Started:
         return Ended(self.process.returncode, out, err)
 
     def descendants(self) -> list[str]:
-        """Return the living processes that it started, orphans included."""
+        """Return the living processes that it started, orphans included, but for the template, which stays warm.
+
+        A forked kernel shows the environment of its template, so those of all commands of this session count.
+        """
         found = []
         for process in psutil.process_iter():
             try:
-                if process.environ().get(MARKER) == self.marker and process.status() != psutil.STATUS_ZOMBIE:
+                shown, name = process.environ(), process.name()
+                ours = shown.get(MARKER) == self.marker and name != "mlnb-template"
+                forked = shown.get(SESSION) == os.environ[SESSION] and name == "mlnb-kernel"
+                if (ours or forked) and process.status() != psutil.STATUS_ZOMBIE:
                     found.append(f"{process.pid}: {' '.join(process.cmdline())}")
             except psutil.Error:
                 continue

@@ -43,18 +43,24 @@ def watched(tmp_path: Path) -> dict[str, str]:
     hook = tmp_path / "hook"
     hook.mkdir()
     (hook / "sitecustomize.py").write_text(HOOK, encoding="utf-8")
-    return {"PYTHONPATH": str(hook), "SOCKET_LOG": str(tmp_path / "sockets.log")}
+    path = os.pathsep.join([str(hook), str(Path(__file__).parents[2])])
+    return {"PYTHONPATH": path, "SOCKET_LOG": str(tmp_path / "sockets.log")}
 
 
-def test_a_whole_run_opens_no_network_socket(tmp_path: Path, watched: dict[str, str]) -> None:
+@pytest.mark.parametrize(("isolation", "kernels"), [("cold", 2), ("fork", 0)])
+def test_a_whole_run_opens_no_network_socket(
+    tmp_path: Path, watched: dict[str, str], isolation: str, kernels: int
+) -> None:
     log, processes = Path(watched["SOCKET_LOG"]), Path(watched["SOCKET_LOG"] + ".processes")
     folder = tmp_path / "project"
     write(folder / "quiet.ipynb", [("parameters", "n = 3"), ("step:a", "a = n + 1"), ("pipeline-metrics", "print(a)")])
-    for verb in (["run", "quiet.ipynb", "--json"], ["compile", "quiet.ipynb"]):
+    for verb in (["run", "quiet.ipynb", "--json", "--isolation", isolation], ["compile", "quiet.ipynb"]):
         ended = call(folder, *verb, env=watched)
         assert ended.code == 0, ended.err
     started = processes.read_text(encoding="utf-8")
-    assert started.count("ipykernel_launcher") == 2
+    assert started.count("ipykernel_launcher") == kernels
+    # What a forked kernel does is seen by the hook of the template that it is forked from.
+    assert started.count("execution.template") == (isolation == "fork")
     assert "quiet.ipynb" in started
     assert not log.exists(), log.read_text(encoding="utf-8")
 

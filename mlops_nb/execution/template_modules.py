@@ -1,0 +1,294 @@
+"""Packages that a template has loaded, and that a kernel forked from it gets back at its own import statements.
+
+A forked kernel must look like one that was just started: no `sys.modules["pandas"]` before the notebook imports pandas,
+no warning filter of scikit-learn before it imports scikit-learn. So what is loaded ahead is taken out of `sys.modules`
+again and kept aside, with a note of what each module's import needed and did to the process: warning filters,
+environment variables, warnings and text that it gave. `template_finder` brings it back in the kernel.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import importlib
+import importlib.util
+import os
+import sys
+import warnings
+from dataclasses import dataclass, field
+from functools import partial
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from importlib.machinery import ModuleSpec
+
+
+@dataclass
+class Known:
+    """What was seen while modules were loaded ahead."""
+
+    aside: dict[str, ModuleType] = field(default_factory=dict)
+    needs: dict[str, set[str]] = field(default_factory=dict)
+    # In the order in which they happened: the module whose code did it, and how to do it again.
+    effects: list[tuple[str, Callable[[], None]]] = field(default_factory=list)
+    # Environment variables that the code of modules looked at: a kernel where they differ would load them otherwise.
+    variables: set[str] = field(default_factory=set)
+    tried: set[str] = field(default_factory=set)
+
+    def load(self, names: Iterable[str]) -> None:
+        """Import modules and put all that was loaded aside; one that cannot be imported is left to the kernels."""
+        new = [name for name in names if name not in self.tried]
+        if not new:
+            return
+        sys.modules.update(self.aside)
+        before = set(sys.modules) - set(self.aside)
+        filters, environ = list(warnings.filters), dict(os.environ)
+        with _Watching(self):
+            for name in new:
+                self.tried.add(name)
+                # A package may fail with whatever it likes; it will do so again, with its traceback, in the kernel.
+                with contextlib.suppress(Exception):
+                    builtins.__import__(name)
+        for name in [name for name in sys.modules if name not in before]:
+            module = sys.modules.pop(name)
+            if module is sys.modules["__main__"]:
+                # What multiprocessing calls the program; each kernel is one of its own.
+                self.effects.append(("multiprocessing", partial(_name_the_program, name)))
+            else:
+                self.aside[name] = module
+        set_filters(filters)
+        os.environ.clear()
+        os.environ.update(environ)
+
+    def reach(self, name: str) -> list[str]:
+        """Return the modules aside that a module's import brings, itself among them, in the order of their loading."""
+        found: set[str] = set()
+        waiting = [name]
+        while waiting:
+            at = waiting.pop()
+            if at in found:
+                continue
+            found.add(at)
+            waiting += self.needs.get(at, ())
+            # `import a.b` imports `a`.
+            if "." in at:
+                waiting.append(at.rpartition(".")[0])
+        return [at for at in self.aside if at in found]
+
+
+class _Watching:
+    """Notes whose code imports what, and what it does to the process, while it is entered."""
+
+    def __init__(self, known: Known) -> None:
+        self._known = known
+        self._running: list[str] = []
+        self._seen = set(sys.modules)
+        self._restore = contextlib.ExitStack()
+        self._filters: list[Any] = list(warnings.filters)
+        self._environ = dict(os.environ)
+        self._data: Any = dict(os.environ._data)  # type: ignore[attr-defined]  # noqa: SLF001
+
+    def __enter__(self) -> None:
+        keep = self._restore.callback
+        sys.meta_path.insert(0, self)
+        keep(sys.meta_path.remove, self)
+        for owner, name, value in (
+            (builtins, "__import__", self._import_with(builtins.__import__)),
+            (importlib, "import_module", self._import_module_with(importlib.import_module)),
+            (warnings, "showwarning", self._warned),
+            (type(os.environ), "__getitem__", self._read_with(type(os.environ).__getitem__)),
+            (sys, "stdout", _Forwarding("stdout", self._said)),
+            (sys, "stderr", _Forwarding("stderr", self._said)),
+        ):
+            keep(setattr, owner, name, getattr(owner, name))
+            setattr(owner, name, value)
+
+    def __exit__(self, *_: object) -> None:
+        self._restore.close()
+
+    # --- whose code runs
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        """Return the spec that the other finders give, with a loader that says when the module's code runs."""
+        for finder in [finder for finder in sys.meta_path if finder is not self]:
+            spec = finder.find_spec(name, path, target) if hasattr(finder, "find_spec") else None
+            if spec is not None:
+                if hasattr(spec.loader, "exec_module"):
+                    spec.loader = _Loader(spec.loader, self)  # type: ignore[assignment]
+                return spec
+        return None
+
+    @contextlib.contextmanager
+    def running(self, name: str) -> Iterator[None]:
+        """Say that a module's code runs in the block."""
+        self.settle()
+        if self._running:
+            self._needs(self._running[-1], name)
+        self._running.append(name)
+        self._seen.add(name)
+        try:
+            yield
+        finally:
+            self.settle()
+            # Extension modules may put modules there that nobody imports, such as the types that Cython shares.
+            put = sys.modules.keys() - self._seen
+            self._needs(name, *put, *_held_by_extension(name))
+            self._seen |= put
+            self._running.pop()
+
+    def _needs(self, importer: str, *names: str) -> None:
+        self._known.needs.setdefault(importer, set()).update(name for name in names if name != importer)
+
+    def _import_with(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def import_(
+            name: str,
+            globals: Any = None,  # noqa: A002 - the names of what it stands for
+            locals: Any = None,  # noqa: A002
+            fromlist: Any = (),
+            level: int = 0,
+        ) -> Any:
+            found = original(name, globals, locals, fromlist, level)
+            package = (globals or {}).get("__package__") or ""
+            with contextlib.suppress(ImportError):
+                full = importlib.util.resolve_name("." * level + name, package) if level else name
+                named = [full, *(f"{full}.{item}" for item in fromlist or () if isinstance(item, str))]
+                # Whose code runs, and not in which file the statement stands: a function may import for its caller.
+                self._needs(self._running[-1] if self._running else "", *named)
+            return found
+
+        return import_
+
+    def _import_module_with(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def import_module(name: str, package: str | None = None) -> Any:
+            found = original(name, package)
+            self._needs(self._running[-1] if self._running else "", importlib.util.resolve_name(name, package))
+            return found
+
+        return import_module
+
+    # --- what it does
+
+    def _did(self, again: Callable[[], None]) -> None:
+        if self._running:
+            self._known.effects.append((self._running[-1], again))
+
+    def settle(self) -> None:
+        """Lay what has changed since the last call to the module whose code runs."""
+        # At every module's begin and end, so nothing is copied that did not change.
+        if warnings.filters != self._filters:
+            filters, before = list(warnings.filters), self._filters
+            gone = [item for item in before if item not in filters]
+            # Python puts a filter in front unless it is told to append it.
+            known = {repr(item) for item in before}
+            new = [item for item in filters if repr(item) not in known]
+            front = [item for item in new if filters.index(item) < len(new)]
+            self._filters = filters
+            self._did(lambda: _filter_again(gone, front, [item for item in new if item not in front]))
+        if os.environ._data != self._data:  # type: ignore[attr-defined]  # noqa: SLF001 - the copy decodes each
+            environ, before_ = dict(os.environ), self._environ
+            made = {name: value for name, value in environ.items() if name not in before_}
+            changed = {name: value for name, value in environ.items() if before_.get(name, value) != value}
+            dropped = [name for name in before_ if name not in environ]
+            self._environ, self._data = environ, dict(os.environ._data)  # type: ignore[attr-defined]  # noqa: SLF001
+            self._did(lambda: _set_environ_again(made, changed, dropped))
+
+    def _warned(self, message: Any, category: Any, filename: str, lineno: int, *_: Any, **__: Any) -> None:
+        self._did(lambda: warnings.warn_explicit(message, category, filename, lineno))
+
+    def _said(self, stream: str, text: str) -> None:
+        self._did(lambda: getattr(sys, stream).write(text) and None)
+
+    def _read_with(self, original: Callable[..., str]) -> Callable[..., str]:
+        def read(environ: Any, name: str) -> str:
+            frame = sys._getframe(1)  # noqa: SLF001 - a copy of all variables asks for each, and looks at none
+            if self._running and frame.f_code.co_name not in {"copy", "settle", "items", "values", "__iter__"}:
+                self._known.variables.add(name)
+            return original(environ, name)
+
+        return read
+
+
+def _held_by_extension(name: str) -> set[str]:
+    """Return where the things in an extension module come from: Cython's imports of what is there pass nobody by."""
+    module = sys.modules.get(name)
+    if not str(getattr(module, "__file__", "")).endswith((".so", ".pyd")):
+        return set()
+    held = list(vars(module).values())
+    found = {getattr(value, "__module__", None) for value in held}
+    found |= {value.__name__ for value in held if isinstance(value, ModuleType)}
+    return {at for at in found if isinstance(at, str) and at in sys.modules}
+
+
+class _Loader:
+    """A module's own loader, and a note while it works."""
+
+    def __init__(self, loader: Any, watching: _Watching) -> None:
+        self._loader = loader
+        self._watching = watching
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """Create it; the code of an extension module may run here."""
+        if not hasattr(self._loader, "create_module"):
+            return None
+        with self._watching.running(spec.name):
+            made: ModuleType | None = self._loader.create_module(spec)
+        return made
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run its code, with its own loader in its place, which the code may ask for."""
+        spec = module.__spec__
+        name = module.__name__ if spec is None else spec.name
+        if spec is not None:
+            spec.loader = self._loader
+        with contextlib.suppress(AttributeError):
+            module.__loader__ = self._loader
+        with self._watching.running(name):
+            self._loader.exec_module(module)
+
+
+class _Forwarding:
+    """Stands for a standard stream: a module that keeps it while it is loaded writes to the kernel's stream later."""
+
+    def __init__(self, name: str, said: Callable[[str, str], None]) -> None:
+        self._name = name
+        self._said = said
+
+    def write(self, text: str) -> int:
+        """Write to the stream of that name, or note the text while modules are loaded ahead."""
+        stream = getattr(sys, self._name)
+        if stream is self:
+            self._said(self._name, text)
+            return len(text)
+        return int(stream.write(text))
+
+    def __getattr__(self, name: str) -> Any:
+        stream = getattr(sys, self._name)
+        return getattr(getattr(sys, f"__{self._name}__") if stream is self else stream, name)
+
+
+def _name_the_program(name: str) -> None:
+    sys.modules[name] = sys.modules["__main__"]
+
+
+def set_filters(filters: list[Any]) -> None:
+    """Set the warning filters."""
+    held: list[Any] = warnings.filters  # type: ignore[assignment]
+    held[:] = filters
+    if hasattr(warnings, "_filters_mutated"):
+        warnings._filters_mutated()  # noqa: SLF001 - else Python goes on with what it remembers of the old ones
+
+
+def _filter_again(gone: list[Any], front: list[Any], back: list[Any]) -> None:
+    filters = [item for item in warnings.filters if item not in gone and item not in front]
+    set_filters([*front, *filters, *(item for item in back if item not in filters)])
+
+
+def _set_environ_again(made: dict[str, str], changed: dict[str, str], dropped: list[str]) -> None:
+    # Packages set a variable that is not set; one that the person has set by now stays.
+    for name, value in made.items():
+        os.environ.setdefault(name, value)
+    os.environ.update(changed)
+    for name in dropped:
+        os.environ.pop(name, None)
