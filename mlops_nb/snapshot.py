@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import os
 import platform
 import subprocess
 import sys
@@ -171,7 +172,7 @@ def file_hash(path: Path) -> str:
     try:
         if path.is_dir():
             listing = "\n".join(sorted(entry.name for entry in path.iterdir()))
-            return f"folder:{hashlib.sha256(listing.encode()).hexdigest()}"
+            return f"folder:{hashlib.sha256(os.fsencode(listing)).hexdigest()}"
         with path.open("rb") as source:
             return hashlib.file_digest(source, "sha256").hexdigest()
     except OSError:

@@ -18,6 +18,7 @@ class Verdict(StrEnum):
 
     IDENTICAL = "identical"
     CLOSE = "equal within tolerance"
+    PARTLY = "equal as far as it can be compared"
     DIFFERENT = "different"
     REFUSED = "refused"
     BROKEN = "broken in itself"
@@ -115,7 +116,7 @@ class Verification:
     @property
     def exit_code(self) -> int:
         """0 when the pipeline computes what the notebook does, 2 when it was refused, 1 otherwise."""
-        return {Verdict.IDENTICAL: 0, Verdict.CLOSE: 0, Verdict.REFUSED: 2}.get(self.verdict, 1)
+        return {Verdict.IDENTICAL: 0, Verdict.CLOSE: 0, Verdict.PARTLY: 0, Verdict.REFUSED: 2}.get(self.verdict, 1)
 
     @property
     def reason(self) -> str:

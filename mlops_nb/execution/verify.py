@@ -31,7 +31,7 @@ from mlops_nb.notebook import Diagnostic
 from mlops_nb.pipeline import ADDED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from mlops_nb.notebook import Cell
     from mlops_nb.steps import Step, StepGraph
@@ -100,7 +100,7 @@ class _Verifying:
         differences.sort(key=lambda item: (item.close, item.cell_number or 10**6))
         return Verification(
             path,
-            _verdict(differences),
+            _verdict(differences, not_compared),
             tuple(differences),
             unstable,
             not_compared,
@@ -153,9 +153,11 @@ def _last_that_names(name: str, step: Step) -> Cell:
     return (naming or list(step.cells))[-1]
 
 
-def _verdict(differences: list[Difference]) -> Verdict:
+def _verdict(differences: list[Difference], not_compared: Mapping[str, str]) -> Verdict:
     if any(not item.close for item in differences):
         return Verdict.DIFFERENT
+    if not_compared:
+        return Verdict.PARTLY
     return Verdict.CLOSE if differences else Verdict.IDENTICAL
 
 

@@ -52,8 +52,10 @@ def read_flow(
     cell itself.
     """
     source = to_python(cell.source, bound=rebound)
+    # A cell that is to raise may do so by not being Python.
+    may_raise = "raises-exception" in cell.tags
     if source.fault is not None:
-        return Flow(), [_not_python(cell, source.fault.line, source.fault.message)]
+        return Flow(), [] if may_raise else [_not_python(cell, source.fault.line, source.fault.message)]
     nodes = ast.walk(source.tree) if "global" in source.text else ()
     declared = {name for node in nodes if isinstance(node, ast.Global) for name in node.names}
     reader = Branches(
@@ -71,7 +73,8 @@ def read_flow(
         words = shown[line - 1].strip()[:_WORDS] if line <= len(shown) else ""
         reader.top.effects[Place(cell.id, line, words)] = None
     surely = frozenset(name for name in reader.state if "." not in name)
-    return reader.top.finished(surely), [_not_python(cell, line, message) for line, message in reader.faults]
+    faults = [] if may_raise else reader.faults
+    return reader.top.finished(surely), [_not_python(cell, line, message) for line, message in faults]
 
 
 def _not_python(cell: Cell, line: int, message: str) -> Diagnostic:

@@ -192,6 +192,24 @@ def test_a_cell_that_ends_the_kernel_fails_its_step(tmp_path: Path) -> None:
     assert statuses(record) == {"a": "failed", "b": "failed", "c": "succeeded"}
 
 
+SELF_HELD = """
+class Node:
+    def __init__(self, key):
+        self.key = key
+        self.peers = set()
+
+    def __hash__(self):
+        return hash(self.key)
+
+    def __eq__(self, other):
+        return self.key == other.key
+
+
+node = Node("n")
+node.peers.add(node)
+"""
+
+
 def test_steps_share_a_kernel_for_what_cannot_leave_it(tmp_path: Path) -> None:
     cells = [
         ("step:make", "numbers = (value for value in range(4))\nfirst = next(numbers)"),
@@ -213,6 +231,28 @@ def test_steps_share_a_kernel_for_what_cannot_leave_it(tmp_path: Path) -> None:
     assert statuses(again.result.record)["make"] == "succeeded"
     reasons = {step.step: step.reason for step in again.result.record.steps}
     assert "needs its kernel" in reasons["make"]
+
+
+def test_what_only_its_own_process_can_rebuild_is_noticed_and_its_steps_share_a_kernel(tmp_path: Path) -> None:
+    cells = [
+        ("step:make", SELF_HELD),
+        ("step:other", "other = 1"),
+        ("step:use", "size = len(node.peers) + other"),
+        ("pipeline-metrics", "print(size)"),
+    ]
+    notebook = write(tmp_path / "held.ipynb", cells)
+    told: list[str] = []
+    first = run(notebook, listen=lambda event: told.append(event.text))
+    assert scraps(first) == {"size": 2}
+    assert any("came back as something else" in text for text in told)
+    assert [step.reason for step in first.result.record.steps if step.step == "make"] == [
+        "`Node`, `node`: it came back as something else in another process"
+    ]
+    # The lock remembers: the next time they share a kernel at once.
+    told.clear()
+    again = run(notebook, fresh=True, listen=lambda event: told.append(event.text))
+    assert scraps(again) == {"size": 2}
+    assert not any("came back as something else" in text for text in told)
 
 
 def test_independent_steps_run_at_the_same_time_once_the_lock_proves_it(tmp_path: Path) -> None:

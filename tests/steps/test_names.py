@@ -460,6 +460,12 @@ def test_a_cell_that_is_not_python_is_a_diagnostic_with_its_line(source: str, li
     assert diagnostics[0].fix
 
 
+@pytest.mark.parametrize("source", ["y = (", "return x"])
+def test_a_cell_that_is_to_raise_may_do_so_by_not_being_python(source: str) -> None:
+    _, diagnostics = read_flow(Cell("c", 4, "code", source, tags=("raises-exception",)))
+    assert diagnostics == []
+
+
 EFFECTS = [
     ("'''About.'''\nimport a\nfrom b import c\n", []),
     ("x = 1\ny = [1, (2, x)]\nz: int = -x * 2\nf = lambda: g()\n", []),
