@@ -5,7 +5,6 @@ from mlops_nb.notebook.diagnostics import CODES, Diagnostic, Severity, at, has_e
 from mlops_nb.notebook.file import (
     NotebookError,
     code_cell,
-    import_nbformat,
     markdown_cell,
     new_document,
     parse_notebook,
@@ -13,6 +12,7 @@ from mlops_nb.notebook.file import (
     write_notebook,
     write_text,
 )
+from mlops_nb.notebook.imports import import_nbformat
 from mlops_nb.notebook.settings import Output, StepSettings, read_settings, settings_from
 from mlops_nb.notebook.tags import LEFT_OUT, PRELUDE, CellTags, Role, read_tags
 

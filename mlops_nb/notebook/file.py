@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
-import sys
 from copy import deepcopy
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -13,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_nb.errors import UsageError
 from mlops_nb.notebook.cells import Cell, Notebook
+from mlops_nb.notebook.imports import import_nbformat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from types import ModuleType
 
 SETTINGS_KEY = "mlops_nb"
 _CURRENT = 4
@@ -187,20 +185,3 @@ def _upgraded(document: dict[str, Any], path: Path) -> dict[str, Any]:
         raise NotebookError(message, hint=f"Run `jupyter nbconvert --to notebook --inplace {path}`.") from error
     else:
         return upgraded
-
-
-def import_nbformat() -> ModuleType:
-    """Import nbformat without the second that one of its format checkers costs.
-
-    jsonschema (4.25 and newer) imports `rfc3987_syntax` when it is there, which compiles grammars for a format that
-    no notebook uses: 0.9 s of nbformat's 1.0 s. It treats that package as optional, so hiding it for the moment of
-    the import is enough, and everything that later imports nbformat (Papermill, scrapbook) gains as well. See
-    https://github.com/python-jsonschema/jsonschema/issues/1428 and docs/decisions/0001-nbformat-import.md.
-    """
-    if "nbformat" in sys.modules or "rfc3987_syntax" in sys.modules:
-        return importlib.import_module("nbformat")
-    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
-    try:
-        return importlib.import_module("nbformat")
-    finally:
-        del sys.modules["rfc3987_syntax"]

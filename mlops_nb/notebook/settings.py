@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_nb.errors import did_you_mean
 from mlops_nb.notebook.diagnostics import Diagnostic, at
+from mlops_nb.notebook.imports import import_jsonschema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -57,14 +58,12 @@ def problems(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
     if not settings:
         return []
     # jsonschema validates the rest of the vocabulary; its import is dear, so an empty mapping never pays for it.
-    from jsonschema import Draft202012Validator
-
-    from mlops_nb.notebook.file import import_nbformat
-
-    import_nbformat()
+    jsonschema = import_jsonschema()
     described = schema()
     found: list[tuple[str, str]] = []
-    for error in sorted(Draft202012Validator(described).iter_errors(dict(settings)), key=lambda e: list(e.path)):
+    for error in sorted(
+        jsonschema.Draft202012Validator(described).iter_errors(dict(settings)), key=lambda e: list(e.path)
+    ):
         where = ".".join(str(part) for part in error.path)
         if error.validator == "additionalProperties":
             known = error.schema.get("properties", {})
