@@ -1,8 +1,8 @@
 """Import what stands on jsonschema without the seconds that one of its format checkers costs.
 
 jsonschema (4.25 and newer) imports `rfc3987_syntax` when it is there, which compiles grammars for a format that no
-notebook uses: 0.9 s of nbformat's 1.0 s. It treats that package as optional, so hiding it for the moment of the import is
-enough, and everything that later imports jsonschema or nbformat (Papermill, scrapbook) gains as well. See
+notebook uses: 0.9 s of nbformat's 1.0 s. It treats that package as optional, so hiding it for the moment of the import
+is enough, and everything that later imports jsonschema or nbformat (Papermill, scrapbook) gains as well. See
 https://github.com/python-jsonschema/jsonschema/issues/1428 and docs/decisions/0001-nbformat-import.md.
 """
 
