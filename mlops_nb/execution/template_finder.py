@@ -73,6 +73,7 @@ class BringsBack:
             for each in names:
                 if each in back and each in self._aside:
                     sys.modules[each] = self._aside.pop(each)
+                    self._known.attach(each)
             self._again(back)
 
     def _bring_one_by_one(self, name: str, names: list[str]) -> None:
@@ -89,6 +90,7 @@ class BringsBack:
     def _one(self, name: str) -> None:
         if name in self._aside:
             sys.modules[name] = self._aside.pop(name)
+            self._known.attach(name)
             self._again({name})
 
     def _again(self, names: set[str]) -> None:

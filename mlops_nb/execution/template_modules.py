@@ -36,6 +36,7 @@ class Known:
     # Environment variables that the code of modules looked at: a kernel where they differ would load them otherwise.
     variables: set[str] = field(default_factory=set)
     tried: set[str] = field(default_factory=set)
+    detached: dict[str, ModuleType] = field(default_factory=dict)
 
     def load(self, names: Iterable[str]) -> None:
         """Import modules and put all that was loaded aside; one that cannot be imported is left to the kernels."""
@@ -43,6 +44,8 @@ class Known:
         if not new:
             return
         sys.modules.update(self.aside)
+        for name in list(self.detached):
+            self.attach(name)
         before = set(sys.modules) - set(self.aside)
         filters, environ = list(warnings.filters), dict(os.environ)
         with _Watching(self):
@@ -58,9 +61,34 @@ class Known:
                 self.effects.append(("multiprocessing", partial(_name_the_program, name)))
             else:
                 self.aside[name] = module
+        self._detach()
         set_filters(filters)
         os.environ.clear()
         os.environ.update(environ)
+
+    def _detach(self) -> None:
+        """Take lazily imported modules off their packages, which would import them when asked: `numpy.random`.
+
+        Else they would be used without having been imported, and who looks into `sys.modules` for what is in use would
+        miss them.
+        """
+        reached: dict[str, frozenset[str]] = {}
+        for name, module in self.aside.items():
+            package, _, child = name.rpartition(".")
+            parent = self.aside.get(package)
+            if parent is None or "__getattr__" not in vars(parent) or vars(parent).get(child) is not module:
+                continue
+            if package not in reached:
+                reached[package] = frozenset(self.reach(package))
+            if name not in reached[package]:
+                delattr(parent, child)
+                self.detached[name] = parent
+
+    def attach(self, name: str) -> None:
+        """Give a package back the module that was taken off it."""
+        parent = self.detached.pop(name, None)
+        if parent is not None:
+            setattr(parent, name.rpartition(".")[2], self.aside[name])
 
     def reach(self, name: str) -> list[str]:
         """Return the modules aside that a module's import brings, itself among them, in the order of their loading."""

@@ -126,6 +126,22 @@ print("all")
     assert done.stdout.splitlines()[-1:] == ["all"], done.stderr
 
 
+def test_a_lazily_imported_module_counts_as_imported_only_once_it_is_used(tmp_path: Path) -> None:
+    """Who carries the stream of `numpy.random` looks for it in `sys.modules`."""
+    code = """
+import json, sys
+import numpy as np
+before = "numpy.random" in sys.modules
+np.random.seed(3)
+print(json.dumps([before, "numpy.random" in sys.modules]))
+"""
+    with shell(tmp_path / "cold", isolation="cold") as cold:
+        expected = cold.told(code)
+    with shell(tmp_path / "fork", "sklearn.linear_model") as fork:
+        assert fork.told(code) == expected
+    assert expected[1] is True
+
+
 def test_a_module_beside_the_notebook_wins_over_a_package_of_that_name(tmp_path: Path) -> None:
     with shell(tmp_path / "plain", *HEAVY) as kernel:
         assert kernel.live.forked
