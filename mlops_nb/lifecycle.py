@@ -9,6 +9,7 @@ verify    notebook and pipeline, both run → verification      (execution)
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -136,6 +137,7 @@ def plan(
         root=pipeline.project.root,
         environment=read_environment().hash,
         parameters={value.name: value.as_dict()["value"] for value in pipeline.parameters(layers)},
+        variables=dict(os.environ),
     )
     return make_plan(pipeline.graph, context, opened.lock, opened.precedent, fresh=fresh), context
 

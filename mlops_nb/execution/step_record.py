@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -17,14 +18,16 @@ from mlops_nb.pipeline import StepEvidence, components, file_hashes, key_of, rea
 from mlops_nb.scraps import Scrap as GluedScrap
 from mlops_nb.scraps import read_scraps
 from mlops_nb.snapshot import file_hash
+from mlops_nb.steps import texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from mlops_nb.artifacts import ArtifactStore
     from mlops_nb.execution.events import RunEvent
     from mlops_nb.metadata import MetadataStore
     from mlops_nb.pipeline import KeyContext, Plan, PlannedStep, Precedent
+    from mlops_nb.steps import Step
 
 
 OpenSession = Callable[[str, Path, Watch], AbstractContextManager[Session]]
@@ -109,7 +112,9 @@ class Surroundings:
     progress: Progress = field(default_factory=Progress)
 
 
-def succeeded(planned: PlannedStep, state: State, outcome: Outcome, place: Path, around: Surroundings) -> StepEnd:
+def succeeded(  # noqa: PLR0913, PLR0917 - what a result consists of
+    planned: PlannedStep, state: State, outcome: Outcome, place: Path, around: Surroundings, began: float
+) -> StepEnd:
     """Take a step's result in, and return what the log keeps of it.
 
     Parameters
@@ -124,6 +129,8 @@ def succeeded(planned: PlannedStep, state: State, outcome: Outcome, place: Path,
         The executed notebook.
     around
         The run.
+    began
+        When it began, in seconds since the epoch.
     """
     context = around.context
     delta = Delta.from_json(around.store.get(outcome.evidence["delta"]))
@@ -131,6 +138,10 @@ def succeeded(planned: PlannedStep, state: State, outcome: Outcome, place: Path,
         kind: sorted({relative(path, context.folder, context.root) for path in outcome.evidence[f"{kind}_files"]})
         for kind in ("read", "written")
     }
+    for path, is_new in _named(planned.step, context.folder, began):
+        # Opened by a library in C, perhaps, where nobody sees it.
+        files["read"] = sorted({*files["read"], path})
+        files["written"] = sorted({*files["written"], *((path,) if is_new else ())})
     written = {
         path: found for path, found in file_hashes(files["written"], context.folder).items() if found != "missing"
     }
@@ -144,6 +155,7 @@ def succeeded(planned: PlannedStep, state: State, outcome: Outcome, place: Path,
         reads_files=tuple(files["read"]),
         writes_files=tuple(sorted(written)),
         stays={name: item.problem for item in delta.changed if item.problem for name in item.names},
+        outside=tuple(outcome.evidence.get("outside", ())),
     )
     scraps = read_scraps(place)
     # Now it is known which files it reads and which random streams it draws from: the key for next time.
@@ -175,6 +187,15 @@ def succeeded(planned: PlannedStep, state: State, outcome: Outcome, place: Path,
             "kernel": asdict(outcome.kernel),
         },
     )
+
+
+def _named(step: Step, folder: Path, began: float) -> Iterator[tuple[str, bool]]:
+    """Yield the files that a step's text names as they are, and whether they have been written since it began."""
+    for text in texts(step.cells):
+        with contextlib.suppress(OSError, ValueError):
+            path = folder / text
+            if path.is_file():
+                yield text, path.stat().st_mtime >= began
 
 
 def _file_artifact(path: Path) -> Artifact:

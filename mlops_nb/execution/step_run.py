@@ -197,7 +197,7 @@ def _reason(planned: PlannedStep, parts: Mapping[str, Any], around: Surroundings
 
 def _execute(planned: PlannedStep, state: State, around: Surroundings, kernel: _Kernel, *, live: bool = False) -> None:
     step, name = planned.step, planned.name
-    started = time.monotonic()
+    started, began = time.monotonic(), time.time()
     place = around.folder / "steps" / f"{name}.ipynb"
     own = {cell.id: position for position, cell in enumerate(step.cells, 1)}
     around.listen(RunEvent("step-started", around.run, name, "running", cells=len(own), expected_s=planned.expected_s))
@@ -214,7 +214,7 @@ def _execute(planned: PlannedStep, state: State, around: Surroundings, kernel: _
         _postpone(planned, different, around)
     try:
         end = (
-            succeeded(planned, state, outcome, place, around)
+            succeeded(planned, state, outcome, place, around, began)
             if outcome.succeeded
             else _unsuccessful(step, outcome, place)
         )

@@ -10,18 +10,15 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
-import re
 import sys
-import sysconfig
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import ArtifactStore, fingerprint
 from mlops_nb.handover.ambient import EARLY, STREAMS, Baseline, read_ambient, write_ambient
 from mlops_nb.handover.covariables import Process, came_back_different, freeze, thaw, thaw_one, variables
+from mlops_nb.handover.outside import Outside
 from mlops_nb.handover.process_state import HISTORY, PATCHES, read_process_state, write_process_state
 from mlops_nb.handover.state import Covariable, Delta, State
 
@@ -31,27 +28,6 @@ if TYPE_CHECKING:
 EVIDENCE_MIME = "application/vnd.mlops-nb.evidence+json"
 _KEPT = "_mlops_nb_session"
 _BASELINE = "_mlops_nb_baseline"
-_OF_THE_MACHINE = ("/proc", "/dev", "/sys", "/etc", "/usr", "/lib", "/run", "/var/lib", "/var/cache")
-_MOVES = frozenset(
-    {
-        "os.rename",
-        "os.remove",
-        "os.link",
-        "os.symlink",
-        "os.truncate",
-        "os.rmdir",
-        "os.mkdir",
-        "shutil.copyfile",
-        "shutil.move",
-        "shutil.copytree",
-        "shutil.rmtree",
-        "shutil.make_archive",
-        "shutil.unpack_archive",
-    }
-)
-_LISTS = frozenset({"os.listdir", "os.scandir"})
-_IMPORTS = re.compile(r"^<frozen |[/\\]importlib[/\\]|[/\\]importlib_metadata[/\\]|[/\\]pkg(util|_resources)\b")
-_OPEN_FOR_WRITING = os.O_WRONLY | os.O_RDWR
 
 
 @dataclass
@@ -62,68 +38,11 @@ class _Session:
     state: State
     known: State
     baseline: Baseline
-    files: _Files
+    files: Outside
     patched: tuple[tuple[str, str, str], ...] = ()
     absent: dict[str, str] = field(default_factory=dict)
     streams: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
-
-
-class _Files:
-    """Which files the process opens, seen by an audit hook (PEP 578), which cannot be removed, only muted."""
-
-    def __init__(self) -> None:
-        self.read: set[str] = set()
-        self.written: set[str] = set()
-        self.listening = False
-        self._ignored = tuple(
-            str(Path(place).resolve())
-            for place in {sys.prefix, sys.base_prefix, *sysconfig.get_paths().values(), *_OF_THE_MACHINE}
-            if place
-        )
-        home = str(Path.home())
-        # Caches and settings of programs live in hidden folders of the home; a person's data does not.
-        self._hidden = f"{home}{os.sep}."
-
-    def listen(self) -> None:
-        """Note every file opened from now on."""
-        self.listening = True
-        sys.addaudithook(self._heard)
-
-    def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if not self.listening:
-            return
-        if event in _MOVES:
-            # Renamed, copied, made or removed: both names are written, as far as an order is concerned.
-            for place in arguments[:2]:
-                if isinstance(place, str | bytes | os.PathLike):
-                    self.written.add(os.path.abspath(os.fsdecode(place)))  # noqa: PTH100
-            return
-        if event in _LISTS and arguments and isinstance(arguments[0], str | bytes | os.PathLike):
-            # An import, or a look for a package's version, lists the folders of `sys.path`: what else lies in them is
-            # nothing to the step.
-            if not _IMPORTS.search(sys._getframe(1).f_code.co_filename):  # noqa: SLF001 - who lists
-                self.read.add(os.path.abspath(os.fsdecode(arguments[0])))  # noqa: PTH100
-            return
-        if event != "open" or not isinstance(arguments[0], str | bytes | os.PathLike):
-            return
-        path = os.path.abspath(os.fsdecode(arguments[0]))  # noqa: PTH100 - called for every open, and links stay
-        mode, flags = arguments[1], arguments[2]
-        writes = any(letter in mode for letter in "wax+") if isinstance(mode, str) else bool(flags & _OPEN_FOR_WRITING)
-        (self.written if writes else self.read).add(path)
-
-    def seen(self, sink: set[str], also_ignored: Iterable[str]) -> list[str]:
-        """Return what was opened, without the files of Python, its packages and the machine."""
-        ignored = (*self._ignored, *also_ignored)
-        return sorted(
-            path
-            for path in sink
-            if not path.endswith((".py", ".pyc", ".so", ".pth", ".ipynb"))
-            and "/site-packages/" not in path
-            and "/ipykernel_" not in path
-            and not path.startswith(self._hidden)
-            and not any(path == place or path.startswith(f"{place}{os.sep}") for place in ignored)
-        )
 
 
 def prepare() -> None:
@@ -169,7 +88,7 @@ def begin(
     process = Process(ArtifactStore(store_url), namespace)
     known = State.from_json(process.store.get(state_digest)) if state_digest else State()
     state = known if parts is None else known.only(parts)
-    session = _Session(process, state, known, getattr(shell, _BASELINE, None) or Baseline.now(), _Files())
+    session = _Session(process, state, known, getattr(shell, _BASELINE, None) or Baseline.now(), Outside())
     setattr(shell, _KEPT, session)
     for kind in EARLY:
         _restore(session, kind)
@@ -228,8 +147,7 @@ def go_on(store_url: str, state_digest: str, parts: Iterable[str] | None = None)
         namespace.update({name: values[name] for name in missing if name in values})
     session.streams = _stream_prints(read_ambient(session.baseline), namespace)
     session.process.roots.let_go()
-    session.files.read.clear()
-    session.files.written.clear()
+    session.files.forget()
     session.files.listening = True
 
 
@@ -278,6 +196,7 @@ def end(
         "delta": digest,
         "read_files": session.files.seen(session.files.read, [root]),
         "written_files": session.files.seen(session.files.written, [root]),
+        "outside": sorted(session.files.done),
         "seconds": {"thaw": session.seconds, "freeze": time.perf_counter() - started},
         "peak_memory_bytes": _peak_memory_bytes(),
     }

@@ -10,7 +10,7 @@ import hashlib
 import io
 import json
 import tokenize
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,12 +28,13 @@ SCHEME = 2
 
 @dataclass(frozen=True)
 class KeyContext:
-    """What all steps of a run have in common: folders, environment, parameter values."""
+    """What all steps of a run have in common: folders, environment, parameter values, environment variables."""
 
     folder: Path
     root: Path
     environment: str
     parameters: Mapping[str, Any]
+    variables: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 def source_hash(step: Step) -> str:
@@ -102,9 +103,15 @@ def components(step: Step, state: State, context: KeyContext, evidence: StepEvid
         "ambient": {
             kind: item.fingerprint for kind, item in state.ambient.items() if kind not in STREAMS or kind in streams
         },
+        "variables": {name: _short(context.variables.get(name)) for name in step.variables},
         "modules": module_closure(sorted(modules), [context.folder, context.root]),
         "files": file_hashes(files, context.folder),
     }
+
+
+def _short(value: str | None) -> str:
+    """Return what tells a variable's value from another without telling it: it may be a secret."""
+    return "unset" if value is None else hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()[:8]
 
 
 def file_hashes(files: Iterable[str], folder: Path) -> dict[str, str]:
@@ -137,6 +144,7 @@ _SENTENCES = (
     ("parameters", "the parameter {} changed"),
     ("inputs", "{} changed"),
     ("files", "the file {} changed"),
+    ("variables", "the environment variable {} changed"),
     ("modules", "the module {} changed"),
     ("ambient", "the ambient state {} changed"),
 )

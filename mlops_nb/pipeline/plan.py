@@ -111,7 +111,7 @@ class Precedent:
 
     def hit(self, step: Step, key: str) -> StepRun | None:
         """Return the past success that stands for this key, if all it left is still there."""
-        if not step.settings.cache:
+        if not step.settings.cache or self.outside(step):
             return None
         last = self.last.get(step.name)
         if last is not None and last.key == key and last.status in {"succeeded", "cached"}:
@@ -123,6 +123,12 @@ class Precedent:
         if found is None or not self.intact(found):
             return None
         return found
+
+    def outside(self, step: Step) -> str:
+        """Return what the step did last time that nobody can follow, unless its settings trust it all the same."""
+        last = self.last.get(step.name)
+        done = last.outcome.get("evidence", {}).get("outside", ()) if last is not None else ()
+        return done[0] if done and "cache" not in step.settings.raw else ""
 
     def intact(self, past: StepRun) -> bool:
         """Say whether the state that a past step run left can still be read."""
@@ -305,15 +311,20 @@ def _edges(
             needs[earlier.name] = None
             waiting -= earlier.writes
     # A step whose kernel goes on to others starts when all before it are done: it runs those others too.
-    chained = step.name in kernels or (proven is not None and proven.stays)
+    chained = step.name in kernels or (proven is not None and proven.stays != {})
     # Until evidence proves a step, the notebook's order is the only one known to be right.
     after = [
         earlier.name
         for earlier in before
         if earlier.name not in needs
-        and (chained or proven is None or earlier.proven is None or earlier.proven.stays or earlier.changes_ambient)
+        and (chained or _is_unknown(proven) or _is_unknown(earlier.proven) or earlier.changes_ambient)
     ]
     return tuple(reversed(needs)), tuple(after)
+
+
+def _is_unknown(evidence: StepEvidence | None) -> bool:
+    """Say whether a step may do more than is known of it: then the notebook's order is the only one that is right."""
+    return evidence is None or bool(evidence.stays) or evidence.outside != ()
 
 
 def _because(step: Step, parts: Mapping[str, Any], precedent: Precedent, blocked: Mapping[str, str]) -> str:
@@ -323,6 +334,8 @@ def _because(step: Step, parts: Mapping[str, Any], precedent: Precedent, blocked
         return f"it takes what {writers} will make"
     if not step.settings.cache:
         return "its cache is switched off"
+    if outside := precedent.outside(step):
+        return f"it {outside}, and nobody sees what that reads; tag it `cache:enabled` to reuse its result all the same"
     if last is None:
         return "it never ran"
     if last.status == "failed":

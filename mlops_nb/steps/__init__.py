@@ -7,6 +7,7 @@ from mlops_nb.steps.parameter_options import coerce_text, from_cli
 from mlops_nb.steps.parameter_values import ParameterError, ParameterValue, resolve_parameters
 from mlops_nb.steps.parameters import Parameter, read_parameters
 from mlops_nb.steps.step import Edge, Step
+from mlops_nb.steps.texts import texts, variables_read
 
 __all__ = [
     "PRELUDE_STEP",
@@ -24,4 +25,6 @@ __all__ = [
     "read_parameters",
     "read_steps",
     "resolve_parameters",
+    "texts",
+    "variables_read",
 ]

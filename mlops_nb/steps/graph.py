@@ -34,6 +34,7 @@ from mlops_nb.steps.names import read_flow
 from mlops_nb.steps.parameters import Parameter, read_parameters
 from mlops_nb.steps.patches import patched
 from mlops_nb.steps.step import BUILTINS, Edge, Step
+from mlops_nb.steps.texts import variables_read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -263,6 +264,7 @@ def _steps(
                 ),
                 asks=identities(part.cells, aliases, (*own_flow.uses, *own_flow.deferred)),
                 number=numbers[part.cells[0].id],
+                variables=variables_read(part.cells),
                 kale=tuple(pair for tags in part.tags for pair in tags.kale),
             )
         )

@@ -32,7 +32,8 @@ class Step:
     `tag` is the name on the tags, `name` that of this part (`train`, then `train.2`). `replay` are the prelude cells
     whose effects must be there before the step's own cells run. `patches` are the attributes of imported things that
     the notebook has set up to here, `history` says whether any step reads `_`, `In` or `Out`, `number` is the execution
-    count of the first cell. `binds` and `asks` are where the step ties itself to one process (see `bound`).
+    count of the first cell. `variables` are the environment variables that it reads by name. `binds` and `asks` are
+    where the step ties itself to one process (see `bound`).
     """
 
     name: str
@@ -49,6 +50,7 @@ class Step:
     binds: tuple[Place, ...] = ()
     asks: tuple[Place, ...] = ()
     number: int = 0
+    variables: tuple[str, ...] = ()
     kale: tuple[tuple[str, str], ...] = ()
 
     @property

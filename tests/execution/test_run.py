@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
@@ -190,6 +192,49 @@ def test_a_cell_that_ends_the_kernel_fails_its_step(tmp_path: Path) -> None:
     cells = [("step:a", "import sys\nsys.exit()"), ("step:b", "import os\nos._exit(3)"), ("step:c", "c = 1")]
     record = run(write(tmp_path / "exits.ipynb", cells)).result.record
     assert statuses(record) == {"a": "failed", "b": "failed", "c": "succeeded"}
+
+
+READS = {
+    "a program": "import subprocess\ntext = subprocess.run(['cat', 'd.txt'], capture_output=True, text=True).stdout",
+    "the shell": "text = !cat d.txt\ntext = text[0]",
+    "a cell magic": "%%bash --out text\ncat d.txt",
+    "a library in C": "import sqlite3\ntext = sqlite3.connect('d.db').execute('select max(x) from t').fetchone()[0]",
+    "the environment": "import os\ntext = os.environ.get('A_VARIABLE_OF_THE_TEST')",
+}
+
+
+@pytest.mark.parametrize("what", READS)
+def test_what_a_step_reads_unseen_is_not_taken_from_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    def put(text: str) -> None:
+        (tmp_path / "d.txt").write_text(text, encoding="utf-8")
+        monkeypatch.setenv("A_VARIABLE_OF_THE_TEST", text)
+        with contextlib.closing(sqlite3.connect(tmp_path / "d.db")) as database:
+            database.execute("create table if not exists t (x)")
+            database.execute("insert into t values (?)", (text,))
+            database.commit()
+
+    cells = [
+        ("step:other", "other = 1"),
+        ("step:read", READS[what]),
+        ("pipeline-metrics", "told = int(text)\nprint(told)"),
+    ]
+    notebook = write(tmp_path / "reads.ipynb", cells)
+    put("11")
+    assert scraps(run(notebook))["told"] == 11
+    put("22")
+    again = run(notebook)
+    assert scraps(again)["told"] == 22
+    assert statuses(again.result.record)["other"] == "cached"
+
+
+def test_a_step_that_starts_a_program_is_reused_where_its_tag_says_so(tmp_path: Path) -> None:
+    cells = [("step:read cache:enabled", READS["a program"]), ("step:next", "print(text)")]
+    notebook = write(tmp_path / "reads.ipynb", cells)
+    (tmp_path / "d.txt").write_text("one", encoding="utf-8")
+    run(notebook)
+    assert set(statuses(run(notebook).result.record).values()) == {"cached"}
 
 
 SELF_HELD = """
