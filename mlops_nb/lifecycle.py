@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_nb.errors import UsageError
 from mlops_nb.metadata import Candidate, Origin, Parameter
 from mlops_nb.notebook import Diagnostic, Severity, has_errors, read_notebook, write_notebook
-from mlops_nb.pipeline import DataflowLock, KeyContext, Precedent, make_plan, read_lock, write_lock
+from mlops_nb.pipeline import DataflowLock, KeyContext, Precedent, keep_lock, make_plan, read_lock, write_lock
 from mlops_nb.pipeline.compiled import Compiled, compile_graph
 from mlops_nb.pipeline.lock import FILE as LOCK_FILE
 from mlops_nb.pipeline.module_plan import changes_since_export, export_steps, with_edits
@@ -188,7 +188,7 @@ def run(  # noqa: PLR0913 - what a person may say of a run
     ParameterError
         When a parameter is unknown or of another type; nothing has run then.
     """
-    from mlops_nb.execution import Kernels, RunRequest, run_plan, silent
+    from mlops_nb.execution import Kernels, RunEvent, RunRequest, run_plan, silent
 
     pipeline = notebook if isinstance(notebook, Pipeline) else read(notebook)
     with stores(pipeline) as opened:
@@ -220,7 +220,11 @@ def run(  # noqa: PLR0913 - what a person may say of a run
             listen=listen or silent,
             watch=watch,
         )
-        lock_changed = write_lock(pipeline.folder / LOCK_FILE, result.lock)
+
+        def notice(text: str) -> None:
+            (listen or silent)(RunEvent("notice", result.run, text=text))
+
+        lock_changed = keep_lock(pipeline.folder / LOCK_FILE, result.lock, notice)
         models = _register(result, opened) if result.status == "succeeded" else ()
     return Finished(result, models, lock_changed)
 

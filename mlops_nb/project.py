@@ -37,12 +37,14 @@ class SettingsError(UsageError):
 class Settings:
     """What can be set for a project.
 
-    `metadata` is an SQLAlchemy URL and `artifacts` any URL that fsspec opens; empty means below `.mlops_nb/`.
+    `home` is the folder of everything that runs leave, `.mlops_nb` in the root unless told. `metadata` is an SQLAlchemy
+    URL and `artifacts` any URL that fsspec opens; empty means below the home.
     `pipelines` is the folder of compiled pipelines, relative to the root. `workers` is how many steps may run at
     once, 0 for as many as cores and memory allow. `isolation` says how steps get kernels: `fork` from a warm template,
     or `cold`.
     """
 
+    home: str = ""
     metadata: str = ""
     artifacts: str = ""
     pipelines: str = "pipelines"
@@ -60,7 +62,7 @@ class Project:
     @property
     def home(self) -> Path:
         """The folder of everything that runs leave behind."""
-        return self.root / HOME
+        return self.root / (self.settings.home or HOME)
 
     @property
     def runs(self) -> Path:
@@ -72,6 +74,7 @@ class Project:
         inside = (self.root / self.settings.pipelines).resolve().is_relative_to(self.root.resolve())
         settings = replace(
             self.settings,
+            home="",
             metadata=f"sqlite:///{home / 'metadata.db'}",
             artifacts=str(home / "artifacts"),
             pipelines=self.settings.pipelines if inside else Settings.pipelines,
@@ -171,6 +174,6 @@ def _make_home(home: Path) -> None:
         if not ignore.exists():
             ignore.write_text("# Everything here is made by runs; nothing is source.\n*\n", encoding="utf-8")
     except OSError as error:
-        message = f"The project folder {home.parent} cannot be written: {error.strerror or error}."
-        hint = "Set MLOPS_NB_METADATA and MLOPS_NB_ARTIFACTS to places you may write, or change the folder's rights."
+        message = f"{home}, where runs are kept, cannot be written: {error.strerror or error}."
+        hint = "Set MLOPS_NB_HOME to a folder you may write, or change the folder's rights."
         raise UsageError(message, hint=hint) from error

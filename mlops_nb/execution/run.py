@@ -25,8 +25,9 @@ from mlops_nb.execution.capacity import at_once, default_workers, threads_each
 from mlops_nb.execution.events import RunEvent, silent
 from mlops_nb.execution.kernels import Watch, require_kernel
 from mlops_nb.execution.notebook_run import Kernels, kernel_session
+from mlops_nb.execution.shared_kernel import blocking
 from mlops_nb.execution.step_record import OpenSession, Progress, Surroundings
-from mlops_nb.execution.step_run import StepFailed, StepPostponed, blocking, reuse_cached, run_step
+from mlops_nb.execution.step_run import StepFailed, StepPostponed, reuse_cached, run_step
 from mlops_nb.handover import CAME_BACK_DIFFERENT, State
 from mlops_nb.metadata import Origin, Parameter, PipelineVersion, RunStart
 from mlops_nb.metadata import PlannedStep as RecordedStep

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from mlops_nb.errors import MlopsNbError
 from mlops_nb.execution.events import RunEvent
 from mlops_nb.execution.notebook_run import Kernels, Limits, Outcome, Session, run_notebook
+from mlops_nb.execution.shared_kernel import blocked, stays, tie, uses
 from mlops_nb.execution.step_record import Surroundings, succeeded
 from mlops_nb.handover import CAME_BACK_DIFFERENT, CameBackDifferent
 from mlops_nb.metadata import StepEnd, StepStart
@@ -77,8 +78,9 @@ def run_step(name: str, around: Surroundings, *, again: str = "") -> None:
         return
     because = again or (planned.because if planned.status == "run" else _reason(planned, parts, around))
     around.log.start_step(around.run, name, StepStart(key=key, key_components=parts, reason=because))
+    started = time.monotonic()
     with _Kernel(around) as kernel:
-        _execute(planned, state, around, kernel)
+        _execute(planned, state, around, kernel, started)
         _go_on_in(kernel, planned, around)
 
 
@@ -115,18 +117,19 @@ def _go_on_in(kernel: _Kernel, planned: PlannedStep, around: Surroundings) -> No
     steps = list(around.plan.steps)
     position = steps.index(planned)
     shared = around.plan.graph.kernels()
-    stays = _stays(planned, around)
+    held = stays(planned, around)
     told = False
     while True:
         following = steps[position + 1 :]
         while following and not (
-            shared.get(following[-1].name) == planned.name or _uses(following[-1].step, following[:-1], stays)
+            shared.get(following[-1].name) == planned.name or uses(following[-1].step, following[:-1], held)
         ):
             following.pop()
         if not following:
             return
-        names = ", ".join(f"`{name}`" for name in sorted(stays)) or _tie(planned, following)
-        text = f"[MN305] {names} cannot leave its process; the steps from `{planned.name}` on share one kernel"
+        names = ", ".join(f"`{name}`" for name in sorted(held))
+        why = f"{names} cannot leave its process" if names else tie(planned, following)
+        text = f"[MN305] {why}; the steps from `{planned.name}` on share one kernel"
         if not told:
             around.listen(RunEvent("notice", around.run, planned.name, text=text))
             told = True
@@ -142,25 +145,7 @@ def _go_on_in(kernel: _Kernel, planned: PlannedStep, around: Surroundings) -> No
             _execute(step, state, around, kernel, live=True)
         except StepFailed:
             return
-        stays = (stays - step.step.flow.surely) | _stays(step, around)
-
-
-def _stays(planned: PlannedStep, around: Surroundings) -> set[str]:
-    """Return the names that a step left in its kernel and that nothing can take out of it."""
-    changed = around.progress.deltas[planned.name].changed
-    return {name for item in changed if item.problem for name in item.names}
-
-
-def _tie(planned: PlannedStep, following: list[PlannedStep]) -> str:
-    """Return what ties these steps to one process, as the code writes it."""
-    places = [place for step in (planned, *following) for place in (*step.step.binds, *step.step.asks)]
-    return ", ".join(dict.fromkeys(f"`{place.what}`" for place in places)) or "a value"
-
-
-def _uses(step: Step, between: list[PlannedStep], stays: set[str]) -> bool:
-    """Say whether a step may use one of these names as they were before the steps between."""
-    bound = {name for earlier in between for name in earlier.step.flow.surely}
-    return bool((stays - bound) & step.reads) or (step.flow.barrier != () and bool(stays - bound))
+        held = (held - step.step.flow.surely) | stays(step, around)
 
 
 def reuse_cached(around: Surroundings) -> None:
@@ -195,9 +180,18 @@ def _reason(planned: PlannedStep, parts: Mapping[str, Any], around: Surroundings
     return " and ".join(differences(last.key_components, parts)) or planned.because
 
 
-def _execute(planned: PlannedStep, state: State, around: Surroundings, kernel: _Kernel, *, live: bool = False) -> None:
+def _execute(  # noqa: PLR0913 - what a step's execution takes
+    planned: PlannedStep,
+    state: State,
+    around: Surroundings,
+    kernel: _Kernel,
+    started: float | None = None,
+    *,
+    live: bool = False,
+) -> None:
     step, name = planned.step, planned.name
-    started, began = time.monotonic(), time.time()
+    # The start of its kernel is the step's time as well.
+    started, began = started or time.monotonic(), time.time()
     place = around.folder / "steps" / f"{name}.ipynb"
     own = {cell.id: position for position, cell in enumerate(step.cells, 1)}
     around.listen(RunEvent("step-started", around.run, name, "running", cells=len(own), expected_s=planned.expected_s))
@@ -206,7 +200,7 @@ def _execute(planned: PlannedStep, state: State, around: Surroundings, kernel: _
         if cell_id in own:
             around.listen(RunEvent(f"cell-{what}", around.run, name, cell=own[cell_id], cells=len(own)))
 
-    outcome = None if live else _blocked(planned, state)
+    outcome = None if live else blocked(planned, state)
     if outcome is None:
         outcome = _tries(planned, state, place, around, kernel, on_cell, live=live)
     different = _different(outcome)
@@ -258,10 +252,13 @@ def _postpone(planned: PlannedStep, different: list[str], around: Surroundings) 
 def _unsuccessful(step: Step, outcome: Outcome, place: Path) -> StepEnd:
     error = outcome.error
     why = outcome.ended or (f"{error.ename}: {error.evalue}" if error else "")
-    # The number that the cell has in the user's notebook, which diagnostics tell too.
-    number = next((cell.index + 1 for cell in step.cells if error and cell.id == error.cell_id), None)
-    if error and number:
-        error = replace(error, cell_number=number)
+    if error:
+        # The number that the cell has in the user's notebook, which diagnostics tell too. What fails in a cell that we
+        # added fails before the step's first cell has run, or after its last.
+        own = {cell.id: cell for cell in step.cells} | {f"replay-{cell.id}"[:64]: cell for cell in step.replay}
+        at_end = error.cell_id in {f"{ADDED}-publish", f"{ADDED}-end"}
+        cell = own.get(error.cell_id) or step.cells[-1 if at_end else 0]
+        error = replace(error, cell_id=cell.id, cell_number=cell.index + 1)
     return StepEnd(
         status="cancelled" if outcome.cancelled else "failed",
         reason=why,
@@ -269,37 +266,6 @@ def _unsuccessful(step: Step, outcome: Outcome, place: Path) -> StepEnd:
         error=error,
         outcome={"kernel": asdict(outcome.kernel)} if outcome.kernel.isolation else {},
     )
-
-
-def _blocked(planned: PlannedStep, state: State) -> Outcome | None:
-    """Return the refusal of a step that needs what could not leave an earlier step's process."""
-    for item in needed(planned.step, state).covariables:
-        used = sorted(set(item.names) & planned.step.reads)
-        if item.problem and used:
-            kind = item.types.get(used[0], "value")
-            return Outcome(
-                ended=f"[MN306] it uses `{used[0]}` ({kind}) of an earlier step, which cannot leave its process "
-                f"({item.problem}); put the cells that make and use `{used[0]}` into one step"
-            )
-    return None
-
-
-def blocking(planned: PlannedStep, state: State, around: Surroundings) -> set[str]:
-    """Return the steps before this one in whose kernel something stayed that it uses."""
-    stays = {
-        name
-        for item in needed(planned.step, state).covariables
-        if item.problem
-        for name in set(item.names) & planned.step.reads
-    }
-    return {
-        next(
-            earlier.name
-            for earlier in reversed(around.plan.steps[: around.plan.steps.index(planned)])
-            if earlier.name in around.progress.deltas and name in around.progress.deltas[earlier.name].written
-        )
-        for name in stays
-    }
 
 
 def _tries(  # noqa: PLR0913, PLR0917 - what a try consists of

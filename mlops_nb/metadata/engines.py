@@ -32,7 +32,7 @@ def connect(url: str) -> Engine:
         parsed = make_url(url)
     except ArgumentError as failure:
         # The URL is not quoted: what cannot be parsed may hold a password.
-        message = "The URL of the metadata store is not a database URL."
+        message = "The metadata store's URL (MLOPS_NB_METADATA, `metadata` in pyproject.toml) is not a database URL."
         raise StoreUnusable(message, hint=_EXAMPLE) from failure
     backend = parsed.get_backend_name()
     if backend == "sqlite":

@@ -118,7 +118,11 @@ def read_settings(
                 merged[key] = value
     for cell, key, value in kale:
         setting, problem = _from_kale(key, value)
-        if problem:
+        meant = _MEANT.get(key if key == "cache" else f"{key}:{value.partition(':')[0]}")
+        if problem and meant:
+            message = f"{cell.label}: the tag `{key}:{value}` says nothing that can be kept."
+            found.append(at(cell, "MN201", message, fix=f"Write {meant}.", variable=key, step=step))
+        elif problem:
             found.append(at(cell, "MN107", f"{cell.label}: {problem}", fix="Nothing to do.", step=step))
         merged.update(setting)
     merged.update(overrides or {})
@@ -147,6 +151,11 @@ def settings_from(merged: Mapping[str, Any]) -> StepSettings:
     )
 
 
+# Tags that have an effect here, and how they are written.
+_MEANT = {
+    "cache": "`cache:enabled` or `cache:disabled`",
+    "limit:memory": "an amount and a unit, such as `limit:memory:4Gi` or `limit:memory:500Mi`",
+}
 _UNITS_MB = {"Ki": 1 / 1024, "Mi": 1, "Gi": 1024, "Ti": 1024**2, "K": 1e3 / 2**20, "M": 1e6 / 2**20, "G": 1e9 / 2**20}
 
 

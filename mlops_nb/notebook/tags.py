@@ -73,14 +73,17 @@ def read_tags(cell: Cell) -> tuple[CellTags, list[Diagnostic]]:
         prefix, colon, rest = tag.partition(":")
         if tag in _WORDS:
             roles.append(_WORDS[tag])
-        elif colon and prefix in _STEP_PREFIXES and not rest.strip():
-            # Kale writes a bare `block:` for a cell that belongs to the one above.
+        elif tag.strip() == "block:":
+            # Kale writes it for a cell that belongs to the one above.
             continue
+        elif colon and prefix in {*_STEP_PREFIXES, "prev"} and not rest.strip():
+            message = f"{cell.label}: the tag `{tag}` names no step."
+            found.append(at(cell, "MN101", message, fix=f"Write `{prefix}:NAME`, or remove the tag."))
         elif colon and prefix in _STEP_PREFIXES:
             steps.append(rest)
             found += _check_name(cell, rest)
         elif colon and prefix == "prev":
-            prev += [rest] if rest else []
+            prev.append(rest)
         elif colon and prefix in _KALE_PREFIXES:
             kale.append((prefix, rest))
         else:

@@ -14,7 +14,7 @@ from mlops_nb.pipeline.keys import (
     relative,
     source_hash,
 )
-from mlops_nb.pipeline.lock import DataflowLock, StepEvidence, evidence_from, read_lock, write_lock
+from mlops_nb.pipeline.lock import DataflowLock, StepEvidence, evidence_from, keep_lock, read_lock, write_lock
 from mlops_nb.pipeline.plan import Plan, PlannedStep, Precedent, make_plan, reads_of
 from mlops_nb.pipeline.step_notebook import ADDED, ADDED_TAGS, step_document
 
@@ -37,6 +37,7 @@ __all__ = [
     "differences",
     "evidence_from",
     "file_hashes",
+    "keep_lock",
     "key_of",
     "make_plan",
     "needed",

@@ -18,7 +18,7 @@ from mlops_nb.errors import UsageError
 from mlops_nb.notebook import write_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 FILE = "dataflow.lock.json"
@@ -94,3 +94,12 @@ def write_lock(path: Path, lock: DataflowLock) -> bool:
         return False
     write_text(path, text)
     return True
+
+
+def keep_lock(path: Path, lock: DataflowLock, tell: Callable[[str], None]) -> bool:
+    """Write a lock as `write_lock` does; where it cannot be written, tell so: the run has been recorded anyway."""
+    try:
+        return write_lock(path, lock)
+    except OSError as error:
+        tell(f"{path} cannot be written ({error.strerror or error}): the next run knows no more than this one did")
+        return False

@@ -167,6 +167,23 @@ def test_a_read_only_project_is_refused_with_the_place_and_what_to_do(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="rights are taken from root in Linux's way")
+def test_a_read_only_project_runs_with_its_home_elsewhere(read_only: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_PRIVILEGES, MLOPS_NB, "run", "one.ipynb", "--json"],
+        cwd=read_only,
+        env=environment(MLOPS_NB_HOME=str(tmp_path / "elsewhere")),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    (step,) = json.loads(done.stdout.splitlines()[-1])["steps"]
+    assert step["notebook"].startswith(str(tmp_path / "elsewhere"))
+    assert "dataflow.lock.json cannot be written" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="rights are taken from root in Linux's way")
 def test_a_read_only_project_can_be_checked_and_read(read_only: Path) -> None:
     prefix = [sys.executable, "-c", WITHOUT_PRIVILEGES, MLOPS_NB]
     for verb in (["check", "one.ipynb"], ["runs"]):

@@ -1,0 +1,73 @@
+"""Which steps run in one kernel, because something that they use cannot leave it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlops_nb.execution.notebook_run import Outcome
+from mlops_nb.pipeline import needed
+
+if TYPE_CHECKING:
+    from mlops_nb.execution.step_record import Surroundings
+    from mlops_nb.handover import State
+    from mlops_nb.pipeline import PlannedStep
+    from mlops_nb.steps import Step
+
+# So many places are named where a notice gives its reason.
+_FEW = 2
+
+
+def stays(planned: PlannedStep, around: Surroundings) -> set[str]:
+    """Return the names that a step left in its kernel and that nothing can take out of it."""
+    changed = around.progress.deltas[planned.name].changed
+    return {name for item in changed if item.problem for name in item.names}
+
+
+def tie(planned: PlannedStep, following: list[PlannedStep]) -> str:
+    """Return what ties these steps to one process, and where the code does."""
+    steps = [step.step for step in (planned, *following)]
+    numbers = {cell.id: cell.index + 1 for step in steps for cell in step.cells}
+    ties = [(place, "changes the process for good") for step in steps for place in step.binds]
+    ties += [(place, "asks which object is which") for step in steps for place in step.asks]
+    told = [
+        f"`{place.what}` in cell {numbers.get(place.cell, '?')}, line {place.line} {does}"
+        for place, does in ties[:_FEW]
+    ]
+    return " and ".join(told) or "a value cannot leave its process"
+
+
+def uses(step: Step, between: list[PlannedStep], stays: set[str]) -> bool:
+    """Say whether a step may use one of these names as they were before the steps between."""
+    bound = {name for earlier in between for name in earlier.step.flow.surely}
+    return bool((stays - bound) & step.reads) or (step.flow.barrier != () and bool(stays - bound))
+
+
+def blocked(planned: PlannedStep, state: State) -> Outcome | None:
+    """Return the refusal of a step that needs what could not leave an earlier step's process."""
+    for item in needed(planned.step, state).covariables:
+        used = sorted(set(item.names) & planned.step.reads)
+        if item.problem and used:
+            kind = item.types.get(used[0], "value")
+            return Outcome(
+                ended=f"[MN306] it uses `{used[0]}` ({kind}) of an earlier step, which cannot leave its process "
+                f"({item.problem}); put the cells that make and use `{used[0]}` into one step"
+            )
+    return None
+
+
+def blocking(planned: PlannedStep, state: State, around: Surroundings) -> set[str]:
+    """Return the steps before this one in whose kernel something stayed that it uses."""
+    stays = {
+        name
+        for item in needed(planned.step, state).covariables
+        if item.problem
+        for name in set(item.names) & planned.step.reads
+    }
+    return {
+        next(
+            earlier.name
+            for earlier in reversed(around.plan.steps[: around.plan.steps.index(planned)])
+            if earlier.name in around.progress.deltas and name in around.progress.deltas[earlier.name].written
+        )
+        for name in stays
+    }
