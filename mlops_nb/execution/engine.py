@@ -119,7 +119,8 @@ def execute(
     """
     papermill_engines.register(NAME, StepEngine)
     papermill_translators.register("python", TypedTranslator)
-    logging.getLogger("papermill").setLevel(logging.ERROR)
+    # What it would say of a kernel that died is in the record, with the reason.
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)
     # Papermill fills braces in a path with parameters; ours is a plain path.
     path = str(place).replace("{", "{{").replace("}", "}}")
     try:

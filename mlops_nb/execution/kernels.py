@@ -71,6 +71,12 @@ class Kernel:
             os.kill(self.pid, signal.SIGKILL)
 
 
+def _options(manager: Any) -> list[str]:
+    """Return what a kernel is told beside its own command: no person typed its cells into IPython's history."""
+    is_ipython = any("ipykernel" in part for part in manager.kernel_spec.argv)
+    return ["--HistoryManager.enabled=False"] if is_ipython else []
+
+
 def require_kernel(name: str) -> None:
     """Refuse a kernel that this machine does not have.
 
@@ -133,7 +139,7 @@ def kernel(name: str, cwd: Path, env: Mapping[str, str], packages: Sequence[str]
                 packages=packages, kernel_spec=manager.kernel_spec, kernel_id=uuid.uuid4().hex, parent=manager
             )
         try:
-            run_sync(manager.start_kernel)(cwd=str(cwd), env=environment)
+            run_sync(manager.start_kernel)(cwd=str(cwd), env=environment, extra_arguments=_options(manager))
         except Exception as error:
             message = f"The kernel {name!r} did not start: {error}."
             raise KernelFailed(message, hint="Start it in JupyterLab to see why.") from error

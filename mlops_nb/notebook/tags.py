@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -96,8 +97,10 @@ def read_tags(cell: Cell) -> tuple[CellTags, list[Diagnostic]]:
 def _check_name(cell: Cell, name: str) -> list[Diagnostic]:
     if _NAME.fullmatch(name) and not keyword.iskeyword(name) and name.lower() not in _RESERVED:
         return []
-    usable = re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_-")[:63]
-    usable = usable if _NAME.fullmatch(usable) and usable.lower() not in _RESERVED else f"step_{usable or 1}"
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    usable = re.sub(r"[^A-Za-z0-9_-]+", "_", plain).strip("_-")[:63]
+    taken = keyword.iskeyword(usable) or usable.lower() in _RESERVED
+    usable = usable if _NAME.fullmatch(usable) and not taken else f"step_{usable or 1}"
     reason = (
         "the word is reserved"
         if keyword.iskeyword(name) or name.lower() in _RESERVED

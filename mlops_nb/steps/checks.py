@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from mlops_nb.errors import did_you_mean
@@ -84,7 +85,8 @@ def check_prev(steps: Sequence[Step], tagged: Sequence[tuple[Cell, CellTags]]) -
             own = steps[position].tag
             if name not in first:
                 message = f"{cell.label}: `prev:{name}` names a step that does not exist.{did_you_mean(name, first)}"
-                fix = f"The steps are {', '.join(f'`{known}`' for known in first)}."
+                usable = [f"`{known}`" for known in first if re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", known)]
+                fix = f"The steps are {', '.join(usable)}."
                 found.append(at(cell, "MN103", message, fix=fix, variable=name, step=own))
             elif first[name] > position or name == own:
                 where = "itself" if name == own else f"a step that the notebook runs later (step {last[name] + 1})"

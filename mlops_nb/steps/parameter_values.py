@@ -137,6 +137,10 @@ def _hint(parameter: Parameter, value: Plain) -> str:
             return "Write a list: '[1, 2, 3]'."
         case "dict", _:
             return "Write a mapping: '{depth: 3}'."
+        case "bool", _:
+            return "Write true or false."
+        case (("int" | "float"), str()):
+            return "Write a number, and give it with -p: what -r gives is always text."
     return f"Give a value of type {parameter.type}."
 
 
