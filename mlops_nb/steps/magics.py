@@ -38,6 +38,12 @@ _HARMLESS_LINES = frozenset(
 )
 _SHELL_NAME = re.compile(r"\$(\$?)([A-Za-z_]\w*)")
 _OPTION_WITH_VALUE = re.compile(r"-([nrstTlDM]|-\w+)")
+# Of those that profile, what follows these options is a function, a file or an order.
+_PROFILERS = {
+    "prun": re.compile(r"-[lsTD]"),
+    "lprun": re.compile(r"-[fmDTsu]"),
+    "mprun": re.compile(r"-[fT]"),
+}
 _QUOTES = "\"'"
 
 
@@ -66,7 +72,7 @@ def of_line(name: str, line: str) -> Magic:
     """Return what `%name line` does."""
     kinds = (_AMBIENT[name],) if name in _AMBIENT else ()
     if name in _AROUND_BODY:
-        return Magic(code=_without_options(line))
+        return Magic(code=_without_options(line, _PROFILERS.get(name, _OPTION_WITH_VALUE)))
     if name in _TIMED:
         return Magic(code=_without_options(line), apart=True)
     if name in {"pinfo", "pinfo2", "psource", "pdoc", "pdef", "pfile"}:
@@ -116,11 +122,11 @@ def expanded(text: str) -> list[str]:
     return [*fields, *(name for doubled, name in _SHELL_NAME.findall(text) if not doubled)]
 
 
-def _without_options(line: str) -> str:
+def _without_options(line: str, with_value: re.Pattern[str] = _OPTION_WITH_VALUE) -> str:
     """Return the statement behind the options of a magic that runs one: `-n 10 -r3 f(x)`."""
     words = f"{line.strip()} "
     while match := re.match(r"(-\S+)\s+", words):
         words = words[match.end() :]
-        if _OPTION_WITH_VALUE.fullmatch(match[1]) and (value := re.match(r"\S+\s+", words)):
+        if with_value.fullmatch(match[1]) and (value := re.match(r"\S+\s+", words)):
             words = words[value.end() :]
     return words.strip()

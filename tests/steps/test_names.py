@@ -460,6 +460,15 @@ def test_a_cell_that_is_not_python_is_a_diagnostic_with_its_line(source: str, li
     assert diagnostics[0].fix
 
 
+@pytest.mark.parametrize(
+    "source", ["%lprun -f work -f help work(data)", "%prun -l 5 -s cumtime work(data)", "%mprun -f work work(data)"]
+)
+def test_what_a_profiler_runs_is_read_without_its_options(source: str) -> None:
+    flow, diagnostics = read_flow(Cell("c", 0, "code", source))
+    assert diagnostics == []
+    assert {"work", "data"} <= set(flow.uses)
+
+
 @pytest.mark.parametrize("source", ["y = (", "return x"])
 def test_a_cell_that_is_to_raise_may_do_so_by_not_being_python(source: str) -> None:
     _, diagnostics = read_flow(Cell("c", 4, "code", source, tags=("raises-exception",)))
