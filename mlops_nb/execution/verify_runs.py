@@ -9,16 +9,17 @@ from __future__ import annotations
 import json
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from mlops_nb.artifacts import ArtifactStore
 from mlops_nb.errors import MlopsNbError
 from mlops_nb.execution.copies import changed_files, copy_project
 from mlops_nb.execution.kernels import Watch
 from mlops_nb.execution.notebook_run import Ending, Limits, Session
 from mlops_nb.execution.verify_contents import Contents
-from mlops_nb.handover import Delta, State
+from mlops_nb.handover import CAME_BACK_DIFFERENT, CameBackDifferent, Delta, State
 from mlops_nb.handover.witness import CONTENTS_MIME
 from mlops_nb.metadata import StepError
 from mlops_nb.notebook import Role, code_cell, new_document, read_tags, write_notebook
@@ -27,7 +28,6 @@ from mlops_nb.pipeline import ADDED
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from mlops_nb.artifacts import ArtifactStore
     from mlops_nb.execution.run import RunResult
     from mlops_nb.execution.step_record import OpenSession
     from mlops_nb.pipeline import DataflowLock
@@ -184,10 +184,28 @@ class Runs:
         return Ran({"": contents}, outputs, files, None, "", result.lock, states, seconds)
 
     def thawed(self, state: str, store_url: str, label: str) -> Contents:
-        """Return what a stored state holds, told by a kernel that thaws it."""
+        """Return what a stored state holds, told by a kernel that thaws it.
+
+        What comes back as something else is left out, as it is from every step that would use it.
+        """
+        store = ArtifactStore(store_url)
+        held = State.from_json(store.get(state))
+        while True:
+            names = sorted(name for item in held.covariables if not item.problem for name in item.names)
+            try:
+                return self._thawed(store.put(held.to_json().encode())[0], store_url, label, names)
+            except _Different as found:
+                items = [
+                    item if found.names.isdisjoint(item.names) else replace(item, problem=CAME_BACK_DIFFERENT)
+                    for item in held.covariables
+                ]
+                held = replace(held, covariables=tuple(items))
+
+    def _thawed(self, state: str, store_url: str, label: str, unchecked: list[str]) -> Contents:
         subject = self.subject
         place = self.place / "thawed.ipynb"
-        call = f'__import__("mlops_nb.handover", fromlist=["begin"]).begin({store_url!r}, {state!r})'
+        given = f"{store_url!r}, {state!r}, unchecked={unchecked!r}"
+        call = f'__import__("mlops_nb.handover", fromlist=["begin"]).begin({given})'
         cells = [code_cell(call, f"{ADDED}-begin"), _tell_cell(label, self.numbers_to)]
         write_notebook(new_document(cells, subject.graph.notebook), place)
         root = self.place / "copy" / (subject.root.name or "root")
@@ -199,6 +217,8 @@ class Runs:
         contents = _contents(executed)
         if label not in contents:
             error = self._error(executed, ending)
+            if error.ename == CameBackDifferent.__name__:
+                raise _Different(frozenset(json.loads(error.evalue)))
             message = f"The state that the pipeline left cannot be thawed: {error.ename}: {error.evalue}."
             raise MlopsNbError(message, hint="This is a fault of mlops_nb; please report it.")
         return contents[label]
@@ -219,6 +239,14 @@ class Runs:
         cell_id = begun[-1]["id"] if begun else ""
         why = ending.ended or ending.crashed or "a cell ended the kernel"
         return StepError(cell_id, self.subject.place_of(cell_id)[1] or 0, "KernelEnded", why, "")
+
+
+class _Different(Exception):  # noqa: N818 - the name of the fact
+    """Variables whose values came back as something else."""
+
+    def __init__(self, names: frozenset[str]) -> None:
+        super().__init__(names)
+        self.names = names
 
 
 def _unheard(what: str, cell: str) -> None:
