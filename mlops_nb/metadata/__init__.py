@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mlops_nb.metadata.comparison import Change, Comparison, compare
 from mlops_nb.metadata.errors import (
     AlreadyEnded,
     StoreFailed,
@@ -47,6 +48,8 @@ __all__ = [
     "Artifact",
     "BestRun",
     "Candidate",
+    "Change",
+    "Comparison",
     "GitState",
     "Link",
     "MetadataStore",
@@ -72,6 +75,7 @@ __all__ = [
     "StoreUnusable",
     "UnknownRecord",
     "Who",
+    "compare",
     "this_process",
 ]
 

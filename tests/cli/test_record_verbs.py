@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cli.command import MLOPS_NB, call, environment
+from tests.notebook_factory import edit, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,6 +85,38 @@ def test_show_tells_where_a_step_failed(project: Project) -> None:
     text = call(project.folder, "show", project.failed.json["run"], "mean").out
     assert "ZeroDivisionError in cell 4 (c4)" in text
     assert step["notebook"] in text
+
+
+@pytest.mark.row(4)
+def test_compare_holds_a_run_against_another_or_the_success_before_it(tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    notebook = write(
+        folder / "sizes.ipynb",
+        [
+            ("parameters", "n = 3"),
+            ("step:load", "text = open('words.txt').read()"),
+            ("step:size", "size = len(text) * n"),
+            ("pipeline-metrics", "print(size)"),
+        ],
+    )
+    (folder / "words.txt").write_text("abc", encoding="utf-8")
+    first = call(folder, "run", "sizes.ipynb", "--json").json["run"]
+    (folder / "words.txt").write_text("abcd", encoding="utf-8")
+    edit(notebook, 3, "size = len(text) * n + 1")
+    second = call(folder, "run", "sizes.ipynb", "--json", "-p", "n", "5").json["run"]
+
+    told = call(folder, "compare", "last", "--json").json
+    assert (told["before"], told["after"]) == (first, second)
+    assert told["metrics"] == [{"name": "size", "before": 9, "after": 21, "difference": 12}]
+    assert told["parameters"] == [{"name": "n", "before": 3, "after": 5, "difference": 2}]
+    assert [change["name"] for change in told["steps"]] == ["size"]
+    assert [change["name"] for change in told["data"]] == ["file:words.txt"]
+    shown = call(folder, "compare", second, first).out
+    assert "+12" in shown
+    assert f"{second} against {first}" in shown
+    none = call(folder, "compare", first, "--json")
+    assert none.code == 2
+    assert "no success before" in none.json["error"]["message"]
 
 
 @pytest.mark.row(55)

@@ -178,6 +178,7 @@ def test_metrics_stand_beside_the_test_artifact_they_were_computed_on(ran: Ran) 
     assert reference["artifact"] == ran.artifact("test_scores")["hash"]
 
 
+@pytest.mark.row(22)
 def test_figures_commit_and_data_are_in_the_record(ran: Ran) -> None:
     for name in ran.example.figures:
         assert ran.path(name).read_bytes().startswith(b"\x89PNG")
