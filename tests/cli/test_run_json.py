@@ -101,6 +101,7 @@ def test_a_notebook_with_errors_ends_with_2_and_its_diagnostics(tmp_path: Path) 
 
 
 @pytest.mark.row(56)
+@pytest.mark.row(62)
 def test_the_record_names_who_started_the_run_from_where(project: Project) -> None:
     run = project.shown[0]["run"]
     assert run["who"]["user"] == getpass.getuser()

@@ -269,6 +269,7 @@ def test_aliases_stand_where_their_last_moves_left_them(
         ]
 
 
+@pytest.mark.row(70)
 def test_the_database_itself_keeps_a_version_from_change(registry: Registry, store: MetadataStore) -> None:
     registry.register("tips", Candidate("sha-1"))
     registry.set_alias("tips", "champion", 1, "first")
