@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 import uuid
 from pathlib import Path
@@ -30,6 +31,9 @@ def pytest_configure(config: pytest.Config) -> None:
     Ploomber, Jupyter, IPython, Matplotlib and git all read and write below the home directory: without this a person's
     settings would change what the tests see, and the tests would change a person's settings.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell without job control starts its background jobs so, and every command that a test starts would be deaf.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # Short, because the path of a kernel's ipc socket must stay below 108 bytes.
     home = tempfile.TemporaryDirectory(prefix="mlops_nb-", ignore_cleanup_errors=True)
     Path(home.name, ".gitconfig").write_text(GIT_CONFIG, encoding="utf-8")
