@@ -26,7 +26,7 @@ LETTER = "a-token-of-the-tests"
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """A running JupyterLab over a folder with one notebook; its port."""
     folder: Path = tmp_path_factory.mktemp("lab")
-    write(folder / "work" / "tips.ipynb", [("step:load", "tips = [1, 2]")])
+    write(folder / "lessons" / "tips.ipynb", [("step:load", "tips = [1, 2]")])
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -65,9 +65,9 @@ def ask(port: int, path: str) -> str:
 
 def test_folders_and_notebooks_open_though_ploomber_is_installed(server: int) -> None:
     """Ploomber's contents manager would answer with an error: it knows no asynchronous one."""
-    folder = json.loads(ask(server, "/api/contents/work?content=1"))
+    folder = json.loads(ask(server, "/api/contents/lessons?content=1"))
     assert "tips.ipynb" in {item["name"] for item in folder["content"]}
-    notebook = json.loads(ask(server, "/api/contents/work/tips.ipynb?content=1&type=notebook"))
+    notebook = json.loads(ask(server, "/api/contents/lessons/tips.ipynb?content=1&type=notebook"))
     assert notebook["content"]["cells"][0]["metadata"]["tags"] == ["step:load"]
 
 
