@@ -17,12 +17,12 @@ import sys
 import warnings
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from importlib.machinery import ModuleSpec
 
 
 @dataclass
@@ -117,9 +117,13 @@ class _Watching:
         self._filters: list[Any] = list(warnings.filters)
         self._environ = dict(os.environ)
         self._data: Any = dict(os.environ._data)  # type: ignore[attr-defined]  # noqa: SLF001
+        self._asked_spec, self._asked_package = _asked_classes(self._imported)
 
     def __enter__(self) -> None:
         keep = self._restore.callback
+        keep(self._ask_no_more)
+        for module in list(sys.modules.values()):
+            self._ask(module)
         sys.meta_path.insert(0, self)
         keep(sys.meta_path.remove, self)
         for owner, name, value in (
@@ -162,9 +166,30 @@ class _Watching:
             self.settle()
             # Extension modules may put modules there that nobody imports, such as the types that Cython shares.
             put = sys.modules.keys() - self._seen
-            self._needs(name, *put, *_held_by_extension(name))
+            self._needs(name, *put)
             self._seen |= put
             self._running.pop()
+            for each in (name, *put):
+                self._ask(sys.modules.get(each))
+
+    def _ask(self, module: ModuleType | None) -> None:
+        """Have a loaded module say when it is imported once more, or asked for a module that it imports lazily."""
+        spec = getattr(module, "__spec__", None)
+        if type(spec) is ModuleSpec:
+            spec.__class__ = self._asked_spec
+        if type(module) is ModuleType and "__getattr__" in vars(module):
+            module.__class__ = self._asked_package
+
+    def _ask_no_more(self) -> None:
+        for module in list(sys.modules.values()):
+            spec = getattr(module, "__spec__", None)
+            if type(spec) is self._asked_spec:
+                spec.__class__ = ModuleSpec
+            if type(module) is self._asked_package:
+                module.__class__ = ModuleType
+
+    def _imported(self, name: str) -> None:
+        self._needs(self._running[-1] if self._running else "", name)
 
     def _needs(self, importer: str, *names: str) -> None:
         self._known.needs.setdefault(importer, set()).update(name for name in names if name != importer)
@@ -191,7 +216,7 @@ class _Watching:
     def _import_module_with(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def import_module(name: str, package: str | None = None) -> Any:
             found = original(name, package)
-            self._needs(self._running[-1] if self._running else "", importlib.util.resolve_name(name, package))
+            self._imported(importlib.util.resolve_name(name, package))
             return found
 
         return import_module
@@ -238,15 +263,32 @@ class _Watching:
         return read
 
 
-def _held_by_extension(name: str) -> set[str]:
-    """Return where the things in an extension module come from: Cython's imports of what is there pass nobody by."""
-    module = sys.modules.get(name)
-    if not str(getattr(module, "__file__", "")).endswith((".so", ".pyd")):
-        return set()
-    held = list(vars(module).values())
-    found = {getattr(value, "__module__", None) for value in held}
-    found |= {value.__name__ for value in held if isinstance(value, ModuleType)}
-    return {at for at in found if isinstance(at, str) and at in sys.modules}
+def _asked_classes(heard: Callable[[str], None]) -> tuple[type[ModuleSpec], type[ModuleType]]:
+    """Return classes for the specs of loaded modules and for packages, which say when a module is asked for once more.
+
+    Compiled code, such as Cython's, imports without `builtins.__import__`. But whoever imports a module that is there
+    asks its spec whether it is still being loaded, as the import system does itself. And a package that imports a
+    module lazily, at the first `numpy.random`, has it as an attribute from then on.
+    """
+
+    class AskedSpec(ModuleSpec):
+        @property
+        def _initializing(self) -> bool:
+            heard(self.name)
+            return bool(self.__dict__.get("_initializing"))
+
+        @_initializing.setter
+        def _initializing(self, value: bool) -> None:
+            self.__dict__["_initializing"] = value
+
+    class AskedPackage(ModuleType):
+        def __getattribute__(self, name: str) -> Any:
+            value = super().__getattribute__(name)
+            if isinstance(value, ModuleType) and value.__name__ == f"{super().__getattribute__('__name__')}.{name}":
+                heard(value.__name__)
+            return value
+
+    return AskedSpec, AskedPackage
 
 
 class _Loader:
