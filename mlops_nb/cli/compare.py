@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlops_nb.cli.console import AsJson, console, heading, print_json, say, show_table, shown, table
-from mlops_nb.cli.record import Here
+from mlops_nb.cli.record import Here, read_run
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from mlops_nb.metadata import Change, Comparison, MetadataStore
-
-_LAST = "last"
 
 
 def compare(
@@ -29,20 +27,12 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Hold a run against an earlier one: metrics with their differences, and what of parameters, code, data changed."""
-    from mlops_nb.errors import UsageError
     from mlops_nb.metadata import compare as compare_runs
     from mlops_nb.project import find_project
 
     place = find_project(project)
-    if not place.has_log:
-        message = f"The project {place.root} has no runs yet."
-        raise UsageError(message, hint="Start one: mlops-nb run NOTEBOOK")
+    after = read_run(place, run)
     with place.log() as log:
-        newest = log.runs(1)
-        if run == _LAST and not newest:
-            message = f"The project {place.root} has no runs yet."
-            raise UsageError(message, hint="Start one: mlops-nb run NOTEBOOK")
-        after = log.run(newest[0].id if run == _LAST else run)
         before = log.run(other or _before(log, after.run.id, after.run.pipeline))
     found = compare_runs(before, after)
     if as_json:

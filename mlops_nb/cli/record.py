@@ -83,12 +83,7 @@ def show(
     from mlops_nb.errors import UsageError, did_you_mean
     from mlops_nb.project import find_project
 
-    place = find_project(project)
-    if not place.has_log or (run == _LAST and not _runs(place, None, None, 1)):
-        message = f"The project {place.root} has no runs yet."
-        raise UsageError(message, hint="Start one: mlops-nb run NOTEBOOK")
-    with place.log() as log:
-        record = log.run(log.runs(1)[0].id if run == _LAST else run)
+    record = read_run(find_project(project), run)
     if step is None:
         if as_json:
             print_json(asdict(record))
@@ -104,6 +99,17 @@ def show(
         print_json({**asdict(found), **_of_step(record, step)})
     else:
         _show_step(record, found, console())
+
+
+def read_run(place: Project, name: str) -> RunRecord:
+    """Return the record of the run that has this id, or whose id starts so; of the newest for `last`."""
+    from mlops_nb.errors import UsageError
+
+    if not place.has_log or (name == _LAST and not _runs(place, None, None, 1)):
+        message = f"The project {place.root} has no runs yet."
+        raise UsageError(message, hint="Start one: mlops-nb run NOTEBOOK")
+    with place.log() as log:
+        return log.run(log.runs(1)[0].id if name == _LAST else name)
 
 
 def models(

@@ -8,8 +8,10 @@ from mlops_nb.execution.notebook_run import Outcome
 from mlops_nb.pipeline import needed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mlops_nb.execution.step_record import Surroundings
-    from mlops_nb.handover import State
+    from mlops_nb.handover import Covariable, State
     from mlops_nb.pipeline import PlannedStep
     from mlops_nb.steps import Step
 
@@ -42,32 +44,33 @@ def uses(step: Step, between: list[PlannedStep], stays: set[str]) -> bool:
     return bool((stays - bound) & step.reads) or (step.flow.barrier != () and bool(stays - bound))
 
 
-def blocked(planned: PlannedStep, state: State) -> Outcome | None:
-    """Return the refusal of a step that needs what could not leave an earlier step's process."""
+def _stuck(planned: PlannedStep, state: State) -> Iterator[tuple[Covariable, list[str]]]:
+    """Yield what could not leave its process and this step uses, each with the names that it reads of it."""
     for item in needed(planned.step, state).covariables:
         used = sorted(set(item.names) & planned.step.reads)
         if item.problem and used:
-            kind = item.types.get(used[0], "value")
-            return Outcome(
-                ended=f"[MN306] it uses `{used[0]}` ({kind}) of an earlier step, which cannot leave its process "
-                f"({item.problem}); put the cells that make and use `{used[0]}` into one step"
-            )
+            yield item, used
+
+
+def blocked(planned: PlannedStep, state: State) -> Outcome | None:
+    """Return the refusal of a step that needs what could not leave an earlier step's process."""
+    for item, used in _stuck(planned, state):
+        kind = item.types.get(used[0], "value")
+        return Outcome(
+            ended=f"[MN306] it uses `{used[0]}` ({kind}) of an earlier step, which cannot leave its process "
+            f"({item.problem}); put the cells that make and use `{used[0]}` into one step"
+        )
     return None
 
 
 def blocking(planned: PlannedStep, state: State, around: Surroundings) -> set[str]:
     """Return the steps before this one in whose kernel something stayed that it uses."""
-    stays = {
-        name
-        for item in needed(planned.step, state).covariables
-        if item.problem
-        for name in set(item.names) & planned.step.reads
-    }
     return {
         next(
             earlier.name
             for earlier in reversed(around.plan.steps[: around.plan.steps.index(planned)])
             if earlier.name in around.progress.deltas and name in around.progress.deltas[earlier.name].written
         )
-        for name in stays
+        for _, used in _stuck(planned, state)
+        for name in used
     }
