@@ -8,7 +8,11 @@ and why.
 
 from __future__ import annotations
 
+import json
 import re
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_nb.errors import UsageError, did_you_mean
@@ -17,12 +21,16 @@ from mlops_nb.metadata import UnknownRecord
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mlops_nb.artifacts import ArtifactStore
     from mlops_nb.metadata import AliasMove, Candidate, MetadataStore, Model, ModelVersion, Reproduction
 
 LATEST = "latest"
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")
 _LIST = "`mlops-nb models` lists the models, their versions and aliases."
+_MODEL, _SAMPLE, _REQUIREMENTS = "model.skops", "sample_input.parquet", "requirements.txt"
+# Making predictions needs none of them, and an index may not have the very version.
+_OURS = frozenset({"mlops-nb", "mlops_nb"})
 
 
 class Registry:
@@ -150,3 +158,85 @@ def _check_name(kind: str, name: str) -> None:
             hint="Letters, digits, `_`, `.` and `-`, at most 100, starting with a letter; "
             f"`{LATEST}` and numbers name versions.",
         )
+
+
+def write_version(version: ModelVersion, artifacts: ArtifactStore, folder: Path) -> tuple[Path, ...]:
+    """Write all that is needed to use a version, without the notebook and without mlops_nb, into a new folder.
+
+    The model (skops) and its sample input (Parquet), `signature.json`, `metrics.json`, `version.json` with where it
+    comes from, `requirements.txt` with the packages of the run that made it, and a `README.md` that says how to load
+    it. The folder appears whole or not at all.
+
+    Raises
+    ------
+    UsageError
+        When something of that name is there already.
+    ArtifactMissing, CorruptArtifact
+        When the store does not have the content, or has something else.
+    """
+    from mlops_nb.artifacts import audit
+
+    if folder.exists():
+        message = f"{folder} is there already."
+        raise UsageError(message, hint="Name a new folder: nothing is overwritten.")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    model = artifacts.get(version.artifact)
+    named = audit(model)
+    told = {name: value for name, value in asdict(version).items() if name not in {"signature", "metrics"}}
+    files: dict[str, bytes] = {
+        _MODEL: model,
+        "signature.json": _json(version.signature),
+        "metrics.json": _json(version.metrics),
+        "version.json": _json(told),
+        _REQUIREMENTS: _requirements(version).encode(),
+        "README.md": _how_to_load(version, sorted({*named.granted, *named.untrusted})).encode(),
+    }
+    if version.sample_input is not None:
+        files[_SAMPLE] = artifacts.get(version.sample_input)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as beside:
+        made = Path(beside, folder.name)
+        made.mkdir()
+        for name, content in files.items():
+            (made / name).write_bytes(content)
+        made.rename(folder)
+    return tuple(folder / name for name in sorted(files))
+
+
+def _json(value: object) -> bytes:
+    return (json.dumps(value, indent=2, default=str) + "\n").encode()
+
+
+def _requirements(version: ModelVersion) -> str:
+    packages: Mapping[str, str] = version.environment.get("packages", {})
+    pins = [f"{name}=={number}" for name, number in packages.items() if name not in _OURS]
+    python = version.environment.get("python", "")
+    head = f"# The packages of the run that made {version.model} {version.version}, under Python {python}."
+    return "\n".join([head, *pins, ""])
+
+
+def _how_to_load(version: ModelVersion, trusted: list[str]) -> str:
+    named = "".join(f"\n    {name!r}," for name in trusted)
+    lines = ["import skops.io", "", f"trusted = [{named}\n]" if trusted else "trusted = []"]
+    lines.append(f'model = skops.io.load("{_MODEL}", trusted=trusted)')
+    if version.sample_input is not None:
+        rows = f'pandas.read_parquet("{_SAMPLE}")'
+        if version.signature.get("layout") == "array":
+            rows += ".to_numpy()"
+        lines = ["import pandas", *lines, f"print(model.{version.signature.get('method', 'predict')}({rows}))"]
+    code = "\n".join(lines)
+    return f"""# {version.model} {version.version}
+
+Made by run {version.run}, step `{version.step}`, on {version.created:%Y-%m-%d}. What it takes and gives is in
+`signature.json`, what it achieved in `metrics.json`.
+
+```
+pip install -r {_REQUIREMENTS}
+```
+
+```python
+{code}
+```
+
+Loading runs code of the types that `trusted` names: look at the list before you load a file from somebody you do not
+trust.
+"""

@@ -10,7 +10,7 @@ from mlops_nb.artifacts.formats_json import decode_json, dump_json, encode_json,
 from mlops_nb.artifacts.formats_model import Model, UntrustedModel, dump_model, load_model
 from mlops_nb.artifacts.formats_signature import Signature, read_signature
 from mlops_nb.artifacts.formats_table import Column, Table, describe_table, dump_table, load_table
-from mlops_nb.artifacts.formats_trust import untrusted_types
+from mlops_nb.artifacts.formats_trust import audit, untrusted_types
 from mlops_nb.artifacts.store import ArtifactMissing, ArtifactStore, StoreUnwritable
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "Table",
     "Trace",
     "UntrustedModel",
+    "audit",
     "behind",
     "code_globals",
     "decode_json",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperGroup
 
-from mlops_nb.cli import compare, export, notebooks, record, running, verify
+from mlops_nb.cli import compare, export, models, notebooks, record, running, verify
 from mlops_nb.cli.console import INTERRUPTED, console, print_json, say
 from mlops_nb.cli.diagnostics import show
 from mlops_nb.errors import MlopsNbError, UsageError
@@ -57,7 +57,7 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode="markdown",
     )
-    for family in (notebooks, running, verify, record, compare, export):
+    for family in (notebooks, running, verify, record, compare, models, export):
         family.add_to(app)
     return app
 

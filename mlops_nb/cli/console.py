@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from rich.console import Console
@@ -109,6 +110,17 @@ def show_table(out: Console, made: Table, indent: int = 0) -> None:
             line.append(segment.text, segment.style)
         line.rstrip()
         out.print(line, soft_wrap=True)
+
+
+def show_pairs(out: Console, rows: Sequence[tuple[str, ...]]) -> None:
+    """Print names, values and a remark, in columns."""
+    from rich.text import Text
+
+    made = table("", "", "")
+    made.columns[1].no_wrap = False
+    for name, value, *remark in rows:
+        made.add_row(Text(name), Text(value), Text("".join(remark), "dim"))
+    show_table(out, made, indent=2)
 
 
 def signed(status: str) -> Text:

@@ -1,4 +1,4 @@
-"""Verbs that read the record: runs, show, models."""
+"""Verbs that read the record: runs, show."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from mlops_nb.cli.console import (
     local_time,
     print_json,
     say,
+    show_pairs,
     show_table,
     shown,
     signed,
@@ -27,8 +28,6 @@ from mlops_nb.cli.console import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from rich.console import Console
 
     from mlops_nb.metadata import Artifact, Run, RunRecord, StepRun
@@ -112,46 +111,6 @@ def read_run(place: Project, name: str) -> RunRecord:
         return log.run(log.runs(1)[0].id if name == _LAST else name)
 
 
-def models(
-    model: Annotated[str | None, typer.Argument(metavar="MODEL", help="One model's versions.")] = None,
-    project: Here = Path(),
-    as_json: AsJson = False,
-) -> None:
-    """List registered models, or the versions of one."""
-    from mlops_nb.errors import UsageError
-    from mlops_nb.project import find_project
-    from mlops_nb.registry import Registry
-
-    place = find_project(project)
-    none_yet = "No models yet. Declare one as a step's output and run the notebook."
-    if not place.has_log:
-        if model is not None:
-            message = f"There is no model `{model}`."
-            raise UsageError(message, hint=none_yet)
-        versions = []
-    else:
-        with place.log() as log:
-            registry = Registry(log)
-            names = [known.name for known in registry.models()] if model is None else [model]
-            versions = [version for name in names for version in registry.versions(name)]
-    if as_json:
-        print_json([asdict(version) for version in versions])
-        return
-    out = console()
-    if not versions:
-        say(out, none_yet)
-        return
-    made = table("model", "version", "made", "run", "aliases", wide="aliases", right=("version",))
-    for version in versions:
-        cells = (local_time(version.created, brief=True), version.run or "", ", ".join(version.aliases))
-        made.add_row(version.model, str(version.version), *cells)
-    show_table(out, made)
-    for version in versions if model is not None else ():
-        if version.metrics:
-            heading(out, f"metrics of version {version.version}")
-            _show_pairs(out, [(name, shown(value)) for name, value in version.metrics.items()])
-
-
 def _runs(place: Project, pipeline: str | None, status: str | None, limit: int) -> tuple[Run, ...]:
     """Return a page of runs; a status that is none, or a pipeline that never ran, is refused with the near misses."""
     from mlops_nb.errors import UsageError, did_you_mean
@@ -212,12 +171,12 @@ def _show_run(record: RunRecord, out: Console) -> None:
     given = [item for item in record.parameters if item.step is None]
     if given:
         heading(out, "parameters")
-        _show_pairs(
+        show_pairs(
             out, [(item.name, shown(item.value), "" if item.source == "default" else item.source) for item in given]
         )
     if record.scraps:
         heading(out, "results")
-        _show_pairs(out, [(item.name, _result(item.kind, item.value), item.step) for item in record.scraps])
+        show_pairs(out, [(item.name, _result(item.kind, item.value), item.step) for item in record.scraps])
     out.print()
     failed = next((step.step for step in record.steps if step.error is not None), "STEP")
     say(out, f"Look closer: mlops-nb show {run.id} {failed}", "dim")
@@ -230,17 +189,6 @@ def _result(kind: str, value: Any) -> str:
     return shown(value)
 
 
-def _show_pairs(out: Console, rows: Sequence[tuple[str, ...]]) -> None:
-    """Print names, values and a remark, in columns."""
-    from rich.text import Text
-
-    made = table("", "", "")
-    made.columns[1].no_wrap = False
-    for name, value, *remark in rows:
-        made.add_row(Text(name), Text(value), Text("".join(remark), "dim"))
-    show_table(out, made, indent=2)
-
-
 def _show_step(record: RunRecord, step: StepRun, out: Console) -> None:
     took = "" if step.status == "cached" else duration(step.seconds)
     say(out, f"{STATUS_SIGN[step.status]} {step.step} {step.status} {took}".rstrip(), STATUS_STYLE[step.status])
@@ -250,16 +198,20 @@ def _show_step(record: RunRecord, step: StepRun, out: Console) -> None:
     of_step = _of_step(record, step.step)
     if of_step["parameters"]:
         heading(out, "parameters")
-        _show_pairs(out, [(name, shown(value)) for name, value in of_step["parameters"].items()])
+        show_pairs(out, [(name, shown(value)) for name, value in of_step["parameters"].items()])
     for direction in ("input", "output"):
         found = [link for link in record.artifacts if link.step == step.step and link.direction == direction]
         if found:
             heading(out, f"{direction}s")
-            _show_pairs(out, [(link.name, _artifact(link.artifact), size(link.artifact.bytes)) for link in found])
+            show_pairs(out, [(link.name, _artifact(link.artifact), size(link.artifact.bytes)) for link in found])
     plain = {name: value for name, value in of_step["scraps"].items() if not _is_reference(value)}
     if plain:
         heading(out, "results")
-        _show_pairs(out, [(name, shown(value)) for name, value in plain.items()])
+        show_pairs(out, [(name, shown(value)) for name, value in plain.items()])
+    undeclared = (step.outcome or {}).get("undeclared")
+    if undeclared:
+        heading(out, "published without being declared")
+        show_pairs(out, [(name, "") for name in undeclared])
     if step.error is not None:
         place = f"cell {step.error.cell_number} ({step.error.cell_id})" if step.error.cell_id else "a cell"
         heading(out, f"{step.error.ename} in {place}")
@@ -282,4 +234,3 @@ def add_to(app: typer.Typer) -> None:
     """Add these verbs."""
     app.command()(runs)
     app.command()(show)
-    app.command()(models)

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops_nb.execution.events import RunEvent
 from mlops_nb.execution.kernels import Watch
 from mlops_nb.execution.notebook_run import Outcome, Session, kernel_session
 from mlops_nb.handover import STREAMS, Covariable, Delta, State
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from mlops_nb.artifacts import ArtifactStore
-    from mlops_nb.execution.events import RunEvent
     from mlops_nb.metadata import MetadataStore
     from mlops_nb.pipeline import KeyContext, Plan, PlannedStep, Precedent
     from mlops_nb.steps import Step
@@ -185,8 +185,20 @@ def succeeded(  # noqa: PLR0913, PLR0917 - what a result consists of
             "handover_seconds": outcome.evidence["seconds"],
             "peak_memory_bytes": outcome.evidence["peak_memory_bytes"],
             "kernel": asdict(outcome.kernel),
+            "undeclared": _undeclared(planned.step, scraps, around),
         },
     )
+
+
+def _undeclared(step: Step, scraps: tuple[GluedScrap, ...], around: Surroundings) -> list[str]:
+    """Return what a step published beside its declared outputs, and tell; one that declares none may publish any."""
+    declared = {output.name for output in step.settings.outputs} | set(step.metrics)
+    names = [scrap.name for scrap in scraps if scrap.output is None and scrap.name not in declared]
+    if not names or not step.settings.outputs:
+        return []
+    text = f"it published `{'`, `'.join(names)}`, which its outputs do not declare"
+    around.listen(RunEvent("notice", around.run, step.name, text=text))
+    return names
 
 
 def _named(step: Step, folder: Path, began: float) -> Iterator[tuple[str, bool]]:

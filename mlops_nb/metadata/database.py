@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import DBAPIError
 
-from mlops_nb.metadata.engines import connect, location, refusal
+from mlops_nb.metadata.engines import check_unchanged, connect, location, refusal
 from mlops_nb.metadata.liveness import this_process
 from mlops_nb.metadata.revisions import ensure_newest
 
@@ -119,6 +119,7 @@ class Database:
             return
         with self._refusals(), self._engine.connect() as connection:
             yield connection
+            check_unchanged(connection)
 
     @contextmanager
     def _refusals(self) -> Iterator[None]:

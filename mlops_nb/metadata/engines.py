@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.pool import NullPool
 
 from mlops_nb.metadata.errors import StoreFailed, StoreUnusable
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from mlops_nb.errors import MlopsNbError
 
 _BUSY_TIMEOUT_S = 30
+_AS_OPENED = "as opened"
 _EXAMPLE = "A store's URL looks like `sqlite:///.mlops_nb/metadata.db` or `postgresql://user@host/database`."
 
 
@@ -96,10 +99,48 @@ def _sqlite(url: URL) -> Engine:
         message = f"The folder {file.parent} of the metadata store cannot be made: {failure.strerror}."
         raise StoreUnusable(message, hint="Name a folder that you may write to.") from failure
     # A relative path is fixed here: a notebook may change the working directory later.
-    engine = create_engine(url.set(database=str(file)), connect_args={"timeout": _BUSY_TIMEOUT_S})
+    url = url.set(database=str(file))
+    if file.is_file() and not _writable(file.parent):
+        # No connection is kept: each looks at the file as it is by then.
+        engine = create_engine(url, creator=lambda: _read_only(file), poolclass=NullPool)
+        event.listen(engine, "connect", lambda _, record: record.info.update({_AS_OPENED: _state(file)}))
+    else:
+        engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_S})
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _read_only(file: Path) -> sqlite3.Connection:
+    """Open a file whose folder takes no new files, so that SQLite cannot put its log and shared memory beside it.
+
+    Where a writer has put them there, they say what is going on; where not, nobody writes now.
+    """
+    mode = "mode=ro" if file.with_name(f"{file.name}-wal").exists() else "immutable=1"
+    return sqlite3.connect(f"{file.as_uri()}?{mode}", uri=True, timeout=_BUSY_TIMEOUT_S)
+
+
+def check_unchanged(connection: Connection) -> None:
+    """Refuse what was read from a file that nobody seemed to write, and somebody did.
+
+    Raises
+    ------
+    StoreFailed
+        When the file has changed since the connection was opened.
+    """
+    opened = connection.info.get(_AS_OPENED)
+    file = Path(location(connection.engine.url))
+    if opened is not None and _state(file) != opened:
+        message = f"The metadata store {file} was written while it was read."
+        raise StoreFailed(message, hint="Try again.")
+
+
+def _state(file: Path) -> tuple[int, int] | None:
+    """Return what changes when the file itself is written; None while a writer's log stands beside it."""
+    if file.with_name(f"{file.name}-wal").exists():
+        return None
+    found = file.stat()
+    return found.st_mtime_ns, found.st_size
 
 
 def _configure(connection: Any, _record: object) -> None:

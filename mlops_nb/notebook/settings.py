@@ -25,13 +25,17 @@ SCHEMA_FILE = "step_settings.schema.json"
 
 @dataclass(frozen=True)
 class Output:
-    """A declared output: its published name, its type and the variable that holds it when the step ends."""
+    """A declared output: its published name, its type and the variable that holds it when the step ends.
+
+    `columns` are those that a dataset must have, with the type of each.
+    """
 
     name: str
     type: str
     variable: str
     sample_input: str | None = None
     trusted: tuple[str, ...] = ()
+    columns: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,11 @@ def problems(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
             known = error.schema.get("properties", {})
             for name in sorted(set(error.instance) - set(known)):
                 place = f"{where}.{name}" if where else name
-                found.append((place, f"`{place}` is not a setting.{did_you_mean(name, known)}"))
+                near = did_you_mean(name, known) or f" Settings here are {', '.join(known)}."
+                found.append((place, f"`{place}` is not a setting.{near}"))
+        elif error.validator == "required":
+            missing = [name for name in error.validator_value if name not in error.instance]
+            found.append((where, f"`{where}` needs `{'`, `'.join(missing)}`."))
         else:
             found.append((where, f"`{where}` {_told(error)}."))
     return found
@@ -144,6 +152,7 @@ def settings_from(merged: Mapping[str, Any]) -> StepSettings:
                 variable=given.get("variable", name),
                 sample_input=given.get("sample_input"),
                 trusted=tuple(given.get("trusted", ())),
+                columns=given.get("columns", {}),
             )
             for name, given in merged.get("outputs", {}).items()
         ),

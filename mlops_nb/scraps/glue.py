@@ -42,6 +42,8 @@ from mlops_nb.notebook import Output
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from mlops_nb.artifacts import Column
+
 MIME = "application/scrapbook.scrap.{encoder}+json"
 FORMAT = 1
 
@@ -50,6 +52,10 @@ class CannotPublish(MlopsNbError):  # noqa: N818 - the name of the fact
     """A declared output is missing, or is not what it was declared to be."""
 
     code = "cannot-publish"
+
+    def _render_traceback_(self) -> list[str]:
+        # IPython asks for it. The frames are all ours, and say nothing of the user's cells.
+        return [f"{type(self).__name__}: {self}"]
 
 
 def publish_spec(step: str, outputs: Iterable[Output], metrics: Iterable[str] = ()) -> str:
@@ -65,8 +71,9 @@ def publish(store_url: str, spec: str) -> None:
 
     1. Each output is looked up in the notebook's namespace and put into its open format.
     2. What is content goes to the artifact store, and a reference to it is glued; a value is glued as it is.
-    3. Each number of a `metrics` output is glued under its own name; under `OUTPUT.NAME` where another output of the
-       step, or a `pipeline-metrics` name with another number, has the name already.
+    3. Each number of a `metrics` output is glued under its own name, a single one under the output's; under
+       `OUTPUT.NAME` where another output of the step, or a `pipeline-metrics` name with another number, has the name
+       already.
     4. What went wrong with any of them is raised together at the end, so that all of it can be mended at once.
 
     The namespace, the random streams and the warning filters stay as the user's cells left them.
@@ -93,7 +100,7 @@ def _publish(
     for output in outputs:
         try:
             if output.type == "metrics":
-                measured[output.name] = _metrics(_looked_up(output.variable, namespace))
+                measured[output.name] = _metrics(output.name, _looked_up(output.variable, namespace))
             elif output.type == "value":
                 _glue_value(output.name, encode_json(_looked_up(output.variable, namespace)))
             else:
@@ -124,6 +131,7 @@ def _stored(output: Output, store: ArtifactStore, namespace: Mapping[str, Any]) 
     value = _looked_up(output.variable, namespace)
     if output.type == "dataset":
         table = dump_table(value)
+        _check_columns(output.columns, table.columns)
         columns = [asdict(column) for column in table.columns]
         return _reference(output, store, table.data, PARQUET, rows=table.rows, columns=columns)
     if output.type == "figure":
@@ -149,6 +157,25 @@ def _stored(output: Output, store: ArtifactStore, namespace: Mapping[str, Any]) 
     return _reference(output, store, model.data, SKOPS, **more)
 
 
+def _check_columns(declared: Mapping[str, str], found: Iterable[Column]) -> None:
+    types = {column.name: column.dtype for column in found}
+    wrong = []
+    for name, dtype in declared.items():
+        if name not in types:
+            wrong.append(f"it has no column `{name}`")
+        elif not _is_of(types[name], dtype):
+            wrong.append(f"its column `{name}` is of type {types[name]}, and declared as {dtype}")
+    if wrong:
+        message = f"{'; '.join(wrong)}."
+        raise CannotStore(message, hint="Mend the step, or the `columns` in the output's settings.")
+
+
+def _is_of(dtype: str, declared: str) -> bool:
+    # `datetime64` stands for every unit and time zone.
+    is_number = declared == "number" and dtype.startswith(("int", "uint", "float", "decimal"))
+    return is_number or declared in {"any", dtype, dtype.partition("[")[0]}
+
+
 def _reference(output: Output, store: ArtifactStore, data: bytes, media_type: str, **more: Any) -> dict[str, Any]:
     digest, length = store.put(data)
     return {
@@ -161,11 +188,14 @@ def _reference(output: Output, store: ArtifactStore, data: bytes, media_type: st
     }
 
 
-def _metrics(value: Any) -> dict[str, int | float]:
+def _metrics(name: str, value: Any) -> dict[str, int | float]:
     items = value.items() if isinstance(value, Mapping) or type_name(value).endswith(".Series") else None
+    alone = _number(value) if items is None else None
+    if alone is not None:
+        return {name: alone}
     if items is None:
-        message = f"it is a `{type_name(value)}`, and metrics are a mapping of names to numbers."
-        raise CannotStore(message, hint='Give a dictionary such as `{"accuracy": 0.93}`.')
+        message = f"it is a `{type_name(value)}`, and metrics are a number or a mapping of names to numbers."
+        raise CannotStore(message, hint='Give a number, or a dictionary such as `{"accuracy": 0.93}`.')
     found: dict[str, int | float] = {}
     for key, item in items:
         number = _number(item)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cli.command import MLOPS_NB, call, environment, scraps, statuses
+from tests.cli.privileges import WITHOUT_PRIVILEGES
 from tests.notebook_factory import document, write
 
 if TYPE_CHECKING:
@@ -114,15 +115,6 @@ def test_a_setting_that_cannot_be_is_refused_before_anything_runs(tmp_path: Path
     assert "Traceback" not in ended.err
     assert ended.json["error"]["hint"]
     assert not (tmp_path / ".mlops_nb" / "runs").exists()
-
-
-# Root may write everywhere; without these capabilities it may not, and file rights count as for anybody else.
-WITHOUT_PRIVILEGES = """\
-import ctypes, os, sys
-PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2
-for capability in (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH):
-    ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
-os.execv(sys.argv[1], sys.argv[1:])"""
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -21,7 +22,15 @@ from sqlalchemy import inspect
 
 import mlops_nb
 from mlops_nb.errors import UsageError
-from mlops_nb.metadata import MetadataStore, StoreFailed, StoreFromNewerVersion, StoreUnusable
+from mlops_nb.metadata import (
+    MetadataStore,
+    Origin,
+    PipelineVersion,
+    RunStart,
+    StoreFailed,
+    StoreFromNewerVersion,
+    StoreUnusable,
+)
 from mlops_nb.metadata.engines import connect
 from mlops_nb.metadata.revisions import upgrade
 from mlops_nb.metadata.tables import HEAD, REVISION_TABLE, REVISIONS, metadata
@@ -201,18 +210,48 @@ def test_a_place_below_a_file_is_refused(tmp_path: Path) -> None:
         MetadataStore.open(f"sqlite:///{tmp_path}/file/metadata.db")
 
 
-@pytest.mark.parametrize("exists", [False, True])
-def test_a_read_only_folder_is_named(url: str, exists: bool) -> None:  # noqa: FBT001
-    MetadataStore.open(url).close()
+def test_a_folder_that_takes_no_new_store_is_named() -> None:
     with without_privileges() as folder:
-        if exists:
-            MetadataStore.open(f"sqlite:///{folder}/metadata.db").close()
         folder.chmod(0o555)
 
         with pytest.raises(StoreUnusable) as refused:
             MetadataStore.open(f"sqlite:///{folder}/metadata.db")
 
         assert f"The folder {folder} of the metadata store metadata.db cannot be written" in str(refused.value)
+
+
+@pytest.mark.parametrize("writes", [False, True])
+def test_a_store_that_may_only_be_read_is_read(writes: bool) -> None:  # noqa: FBT001
+    with without_privileges() as folder:
+        url = f"sqlite:///{folder}/metadata.db"
+        version = PipelineVersion("taxi", "v1", {})
+        with MetadataStore.open(url) as store:
+            store.start_run(RunStart("r1", version, "taxi.ipynb", Origin("cli"), ()))
+        # Somebody who may write there has it open, with what is not in the file itself yet.
+        with closing(sqlite3.connect(folder / "metadata.db")) as elsewhere:
+            if writes:
+                elsewhere.execute("UPDATE run SET why = 'told later'")
+                elsewhere.commit()
+            folder.chmod(0o555)
+
+            with MetadataStore.open(url) as store:
+                assert [run.why for run in store.runs()] == (["told later"] if writes else [""])
+                with pytest.raises(StoreUnusable, match=f"The folder {folder} of the metadata store .* cannot be wri"):
+                    store.start_run(RunStart("r2", version, "taxi.ipynb", Origin("cli"), ()))
+            folder.chmod(0o755)
+
+
+def test_what_is_written_while_it_is_read_without_a_trace_is_not_returned() -> None:
+    with without_privileges() as folder:
+        url = f"sqlite:///{folder}/metadata.db"
+        MetadataStore.open(url).close()
+        folder.chmod(0o555)
+        with MetadataStore.open(url) as store, contextlib.ExitStack() as reading:
+            reading.enter_context(store._read())
+            os.utime(folder / "metadata.db")
+
+            with pytest.raises(StoreFailed, match="was written while it was read"):
+                reading.close()
 
 
 def test_a_folder_that_cannot_be_made_is_named(url: str) -> None:
