@@ -26,7 +26,7 @@ def compare(
     project: Here = Path(),
     as_json: AsJson = False,
 ) -> None:
-    """Hold a run against an earlier one: metrics with their differences, and what of parameters, code, data changed."""
+    """Hold a run against an earlier one: metrics with differences, and what else changed, parameters to outputs."""
     from mlops_nb.metadata import compare as compare_runs
     from mlops_nb.project import find_project
 
@@ -52,7 +52,7 @@ def _before(log: MetadataStore, run: str, pipeline: str) -> str:
 
 
 def _as_dict(found: Comparison) -> dict[str, Any]:
-    kinds = ("metrics", "parameters", "steps", "data")
+    kinds = ("metrics", "parameters", "steps", "data", "outputs")
     told = {kind: [{**asdict(item), "difference": item.difference} for item in getattr(found, kind)] for kind in kinds}
     return {"before": found.before.id, "after": found.after.id, **told}
 
@@ -63,9 +63,12 @@ def _show(found: Comparison, out: Console) -> None:
     _block("parameters that differ", found.parameters, out)
     _block("steps whose code differs", found.steps, out)
     _block("data that differs", found.data, out)
+    _block("outputs that differ", found.outputs, out)
+    out.print()
     if not (found.parameters or found.steps or found.data):
-        out.print()
         say(out, "Parameters, code and data are the same.", "dim")
+    if not found.outputs:
+        say(out, "Outputs are the same, byte for byte.", "dim")
 
 
 def _block(title: str, changes: tuple[Change, ...], out: Console) -> None:

@@ -1,4 +1,4 @@
-"""What differs between two runs: parameters, metrics, code, data."""
+"""What differs between two runs: parameters, metrics, code, data, outputs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ class Change:
 class Comparison:
     """Two runs side by side: all metrics, and of the rest what differs.
 
-    `steps` are versions of code, `data` content hashes of what steps read from files.
+    `steps` are versions of code, `data` content hashes of what steps read from files, `outputs` of what they published
+    and wrote.
     """
 
     before: Run
@@ -38,6 +39,7 @@ class Comparison:
     parameters: tuple[Change, ...]
     steps: tuple[Change, ...]
     data: tuple[Change, ...]
+    outputs: tuple[Change, ...]
 
 
 def compare(before: RunRecord, after: RunRecord) -> Comparison:
@@ -60,10 +62,13 @@ def compare(before: RunRecord, after: RunRecord) -> Comparison:
         metrics=changes(_metrics, same=True),
         parameters=changes(lambda record: {item.name: item.value for item in record.parameters if item.step is None}),
         steps=changes(lambda record: {item.step: item.version for item in record.steps}),
-        data=changes(
-            lambda record: {link.name: link.artifact.hash for link in record.artifacts if link.direction == "input"}
-        ),
+        data=changes(lambda record: _contents(record, "input")),
+        outputs=changes(lambda record: _contents(record, "output")),
     )
+
+
+def _contents(record: RunRecord, direction: str) -> Mapping[str, str]:
+    return {link.name: link.artifact.hash for link in record.artifacts if link.direction == direction}
 
 
 def _metrics(record: RunRecord) -> Mapping[str, float]:

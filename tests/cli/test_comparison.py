@@ -89,3 +89,50 @@ def test_git_sees_the_edits_of_source_and_tags_alone_and_a_run_names_its_commit(
     changed = [line[1:].strip(' ,"') for line in lines if line[:1] in {"+", "-"} and line[:3] not in {"+++", "---"}]
     left = [line for line in changed if not line.startswith(("metadata", "tags", "step:", "parameters", "imports"))]
     assert not [line for line in left if line not in {"]", "}", "pipeline-metrics"}], left
+
+
+@pytest.mark.row(5)
+def test_a_run_on_a_clean_checkout_gives_the_same_bytes_or_names_each_output_that_differs(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.mkdir()
+    shutil.copyfile(RIDES, one / "taxis.csv")
+    outputs = {
+        "tips": {"type": "model", "variable": "model", "sample_input": "rows"},
+        "late": {"type": "dataset"},
+        "drawn": {"type": "dataset"},
+        "figure": {"type": "figure"},
+    }
+    more = """rows = late[columns]
+figure = late.plot.scatter('fare', 'tip').figure
+drawn = late.sample(5, random_state=SEED)
+late.to_csv('late.csv')"""
+    publish = ("step:publish", more, {"outputs": outputs})
+    write(one / "tips.ipynb", [("parameters", "alpha = 1.0\nSEED = 0"), *CELLS[1:-1], publish])
+    (one / ".gitignore").write_text("late.csv\n")
+    git(one, "init", "--quiet")
+    git(one, "add", "--all")
+    git(one, "commit", "--quiet", "--message", "Tips")
+    first = call(one, "run", "tips.ipynb", "-p", "alpha", "3.5", "--json")
+    assert first.code == 0, first.err
+    git(tmp_path, "clone", "--quiet", str(one), str(other))
+    home = {"MLOPS_NB_HOME": str(one / ".mlops_nb")}
+
+    def again(seed: str) -> list[str]:
+        ended = call(
+            other, "run", "tips.ipynb", "-p", "alpha", "3.5", "-p", "SEED", seed, "--fresh", "--json", env=home
+        )
+        assert ended.code == 0, ended.err
+        assert not [step["name"] for step in ended.json["steps"] if step["cached"]]
+        told = call(other, "compare", ended.json["run"], first.json["run"], "--json", env=home).json
+        assert not told["steps"]
+        assert not told["data"]
+        assert {step["name"]: step["status"] for step in ended.json["steps"]}["publish"] == "succeeded"
+        return [change["name"] for change in told["outputs"]]
+
+    assert again("0") == []
+    assert "the same, byte for byte" in call(other, "compare", "last", first.json["run"], env=home).out
+    # A run whose sample is drawn with another seed, and the report names that sample alone.
+    assert again("7") == ["drawn"]
+    with mlops_nb.find_project(one).log() as log:
+        names = {link.name for link in log.run(first.json["run"]).artifacts if link.direction == "output"}
+    assert {"tips", "tips.sample_input", "late", "drawn", "figure", "figure.svg", "file:late.csv"} <= names
