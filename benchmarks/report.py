@@ -21,18 +21,18 @@ _MIB = 1 << 20
 
 @dataclass(frozen=True)
 class Line:
-    """One measured thing, and what it is compared with; `share` is what the ratio is called when it is no ratio."""
+    """One measured thing, and what it is compared with, in the chapter's unit."""
 
     what: str
-    seconds: float
+    amount: float
     against: str
-    against_seconds: float
+    against_amount: float
     cpu_ratio: float | None = None
 
     @property
     def ratio(self) -> float:
-        """How many times the other's seconds it took."""
-        return self.seconds / self.against_seconds
+        """How many times the other's amount it took."""
+        return self.amount / self.against_amount
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class Chapter:
     title: str
     how: str
     lines: tuple[Line, ...]
+    unit: str = "seconds"
 
 
 def line(what: str, found: Mapping[str, Sample], name: str, against: str) -> Line:
@@ -68,24 +69,64 @@ def page(chapters: Sequence[Chapter], loads: Sequence[float], *, quick: bool) ->
         f"Measured {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {mode}. {_machine()}",
         f"Load of the machine meanwhile: {min(loads):.1f} to {max(loads):.1f}{_busy(loads)}.",
         f"Python {platform.python_version()}, {', '.join(f'{name} {version(name)}' for name in _PACKAGES)}.",
+        "",
+        "![All ratios as bars](performance.svg)",
     ]
     for chapter in chapters:
-        told += ["", f"## {chapter.title}", "", chapter.how, "", *_table(chapter.lines)]
+        told += ["", f"## {chapter.title}", "", chapter.how, "", *_table(chapter)]
     return "\n".join(told) + "\n"
 
 
-def _table(lines: Sequence[Line]) -> list[str]:
+def _table(chapter: Chapter) -> list[str]:
+    with_cpu = any(found.cpu_ratio is not None for found in chapter.lines)
+    digits = 3 if chapter.unit == "seconds" else 0
     rows = [
-        "| what | seconds | against | seconds | ratio | ratio of processor time |",
-        "|---|---:|---|---:|---:|---:|",
+        f"| what | {chapter.unit} | against | {chapter.unit} | ratio |{' ratio of processor time |' * with_cpu}",
+        f"|---|---:|---|---:|---:|{'---:|' * with_cpu}",
     ]
-    for found in lines:
+    for found in chapter.lines:
         cpu = "" if found.cpu_ratio is None else f"{found.cpu_ratio:.2f}"
         rows.append(
-            f"| {found.what} | {found.seconds:.3f} | {found.against} | {found.against_seconds:.3f} "
-            f"| {found.ratio:.2f} | {cpu} |"
+            f"| {found.what} | {found.amount:.{digits}f} | {found.against} | {found.against_amount:.{digits}f} "
+            f"| {found.ratio:.2f} |{f' {cpu} |' * with_cpu}"
         )
     return rows
+
+
+def picture(chapters: Sequence[Chapter], place: Path) -> None:
+    """Draw every ratio as a bar on one logarithmic scale, 1 in its middle, as SVG."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    rows = [(chapter.title, found) for chapter in chapters for found in chapter.lines]
+    # Text stays text, and one content gives one file.
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "performance", "font.size": 8}):
+        figure = Figure(figsize=(9, 0.8 + 0.2 * len(rows)), layout="constrained")
+        axes = figure.subplots()
+        ratios = [found.ratio for _, found in rows]
+        axes.barh(
+            range(len(rows)),
+            [ratio - 1 for ratio in ratios],
+            left=1,
+            color=["#2a788e" if ratio <= 1 else "#c8553d" for ratio in ratios],
+        )
+        axes.set_yticks(range(len(rows)), [f"{found.what} / {found.against}".replace("`", "") for _, found in rows])
+        for at, ratio in enumerate(ratios):
+            axes.annotate(
+                f"{ratio:.2f}",
+                (ratio, at),
+                xytext=(3 if ratio > 1 else -3, 0),
+                textcoords="offset points",
+                va="center",
+                ha="left" if ratio > 1 else "right",
+            )
+        axes.set_xscale("log")
+        axes.margins(x=0.12, y=0.01)
+        axes.invert_yaxis()
+        axes.axvline(1, color="black", linewidth=0.8)
+        axes.set_xlabel("ratio: left of 1 is less than what it is held against")
+        axes.spines[["top", "right"]].set_visible(False)
+        figure.savefig(place, metadata={"Date": None})
 
 
 def _busy(loads: Sequence[float]) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "performance.md"
-CHAPTERS = ("kernels", "step_cost", "noop", "handover", "example")
+CHAPTERS = ("kernels", "memory", "step_cost", "ten_steps", "noop", "handover", "example", "peers")
 
 
 def main() -> None:
@@ -21,7 +21,7 @@ def main() -> None:
     from benchmarks import report
 
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("--quick", action="store_true", help="few repetitions: minutes instead of a quarter of an hour")
+    asked.add_argument("--quick", action="store_true", help="few repetitions and small data")
     asked.add_argument("--only", choices=CHAPTERS, action="append", help="these alone; prints, and writes no page")
     asked.add_argument("--dry", action="store_true", help="print, and write no page")
     given = asked.parse_args()
@@ -37,6 +37,7 @@ def main() -> None:
     print(page)
     if not given.dry and not given.only:
         PAGE.write_text(page, encoding="utf-8")
+        report.picture(chapters, PAGE.with_suffix(".svg"))
 
 
 if __name__ == "__main__":

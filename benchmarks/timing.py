@@ -33,8 +33,8 @@ def of_call(act: Callable[[], object]) -> Sample:
     return Sample(time.perf_counter() - started)
 
 
-def of_process(command: Sequence[str | Path], cwd: Path) -> Sample:
-    """Measure a command of this environment from start to end, with the kernels it starts.
+def of_process(command: Sequence[str | Path], cwd: Path, *, environment: Mapping[str, str] | None = None) -> Sample:
+    """Measure a command of this environment, or one named by its path, from start to end, with what it starts.
 
     Raises
     ------
@@ -42,10 +42,10 @@ def of_process(command: Sequence[str | Path], cwd: Path) -> Sample:
         When the command fails: then its time means nothing.
     """
     words = [str(BIN / command[0]), *map(str, command[1:])]
-    environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    variables = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", **(environment or {})}
     with tempfile.TemporaryFile() as said:
         started = time.perf_counter()
-        child = subprocess.Popen(words, cwd=cwd, env=environment, stdout=said, stderr=subprocess.STDOUT)
+        child = subprocess.Popen(words, cwd=cwd, env=variables, stdout=said, stderr=subprocess.STDOUT)
         _, status, used = os.wait4(child.pid, 0)
         taken = time.perf_counter() - started
         child.returncode = os.waitstatus_to_exitcode(status)
