@@ -58,8 +58,8 @@ def _be_a_process_of_its_own(request: dict[str, Any], streams: list[int]) -> Non
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         if signal.getsignal(number) not in {signal.SIG_DFL, None}:
             signal.signal(number, signal.SIG_DFL)
-    for name in _IGNORED_BY_PYTHON:
-        signal.signal(getattr(signal, name), signal.SIG_IGN)
+    for number in (*request["ignored"], *(getattr(signal, name) for name in _IGNORED_BY_PYTHON)):
+        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     nothing = os.open(os.devnull, os.O_RDWR)

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import resource
+import signal
 import socket
 import stat
 import struct
@@ -239,6 +240,8 @@ def _asked(control: socket.socket, request: KernelRequest) -> dict[str, Any]:
         "environ": dict(request.environ),
         "packages": request.packages,
         "umask": mask,
+        # A process inherits them, as under `nohup`.
+        "ignored": [int(number) for number in signal.valid_signals() if signal.getsignal(number) is signal.SIG_IGN],
     }
     with contextlib.ExitStack() as opened:
         streams = []

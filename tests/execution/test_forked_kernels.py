@@ -193,6 +193,20 @@ def test_each_kernel_has_the_environment_and_folder_of_who_asks(
     assert second == [str(tmp_path / "b"), None, "2"]
 
 
+def test_a_signal_that_is_ignored_stays_so_as_under_nohup(tmp_path: Path) -> None:
+    ask = "import json, signal\nprint(json.dumps([n for n in range(1, 32) if signal.getsignal(n) == signal.SIG_IGN]))"
+    before = signal.signal(signal.SIGQUIT, signal.SIG_IGN)
+    try:
+        with shell(tmp_path, isolation="cold") as kernel:
+            cold = kernel.told(ask)
+        with shell(tmp_path) as kernel:
+            assert kernel.live.forked
+            assert kernel.told(ask) == cold
+            assert signal.SIGQUIT in cold
+    finally:
+        signal.signal(signal.SIGQUIT, before)
+
+
 def test_random_numbers_differ_from_kernel_to_kernel(tmp_path: Path) -> None:
     ask = "import json, random, numpy\nprint(json.dumps([random.random(), numpy.random.rand(), hash('a')]))"
     drawn = []
