@@ -44,7 +44,7 @@ def measure(folder: Path, *, quick: bool) -> list[Chapter]:
         "columns of floats, a category and one of distinct texts."
     )
     chapters = []
-    for size in (1, 10) if quick else (10, 100, 1000):
+    for size in (10, 100, 1000):
         lines = []
         for make in (_table, _array, _forest):
             value = make(size)

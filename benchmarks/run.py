@@ -21,7 +21,9 @@ def main() -> None:
     from benchmarks import report
 
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("--quick", action="store_true", help="few repetitions and small data")
+    asked.add_argument(
+        "--quick", action="store_true", help="few repetitions: a quarter of an hour instead of half an hour and more"
+    )
     asked.add_argument("--only", choices=CHAPTERS, action="append", help="these alone; prints, and writes no page")
     asked.add_argument("--dry", action="store_true", help="print, and write no page")
     given = asked.parse_args()

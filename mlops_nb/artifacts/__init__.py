@@ -1,7 +1,15 @@
 """Values as bytes: fingerprints, what crosses step boundaries, open formats, the content-addressed store."""
 
 from mlops_nb.artifacts.blob import CorruptArtifact, pack, unpack
-from mlops_nb.artifacts.fingerprint import IMMUTABLE, CannotFingerprint, Trace, behind, fingerprint, has_hooks
+from mlops_nb.artifacts.fingerprint import (
+    IMMUTABLE,
+    CannotFingerprint,
+    Trace,
+    behind,
+    fingerprint,
+    has_hooks,
+    quiet_reduce,
+)
 from mlops_nb.artifacts.fingerprint_code import code_globals, made_by_hand, stateless
 from mlops_nb.artifacts.fingerprint_data import memory_owner
 from mlops_nb.artifacts.formats import JSON, PARQUET, PNG, SKOPS, SVG, CannotStore, type_name
@@ -51,6 +59,7 @@ __all__ = [
     "made_by_hand",
     "memory_owner",
     "pack",
+    "quiet_reduce",
     "read_signature",
     "stateless",
     "type_name",

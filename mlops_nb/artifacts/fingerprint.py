@@ -24,6 +24,7 @@ import io
 import pickle
 import struct
 import types
+import warnings
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -135,6 +136,19 @@ def fingerprint(
     return walker.digest()
 
 
+def quiet_reduce(value: Any) -> Any:
+    """Return what pickle would store of an object, without the warning that Python 3.12 gives for itertools'.
+
+    From Python 3.14 on they cannot be pickled. Matplotlib's figures hold some, and the filters that hear the warning
+    are the user's, who may have made it an error.
+    """
+    if type(value).__module__ != "itertools":
+        return value.__reduce_ex__(4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return value.__reduce_ex__(4)
+
+
 class Walker(Stream):
     """One walk over one value: the hash so far, and what was met."""
 
@@ -231,7 +245,7 @@ class Walker(Stream):
             message = f"{kind.__name__} says itself what pickle sees of it"
             raise CannotFingerprint(message)
         reducer = copyreg.dispatch_table.get(kind)
-        reduced: Any = reducer(value) if reducer is not None else value.__reduce_ex__(4)
+        reduced: Any = reducer(value) if reducer is not None else quiet_reduce(value)
         self.trace.modules.add(kind.__module__)
         self.tag("object", f"{kind.__module__}.{kind.__qualname__}".encode())
         if isinstance(reduced, str):

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
-from mlops_nb.artifacts import behind, fingerprint, stateless
+from mlops_nb.artifacts import behind, fingerprint, quiet_reduce, stateless
 from mlops_nb.handover.pickling_arrays import is_array, reduce_array, set_attributes
 from mlops_nb.handover.process_bound import CannotLeaveProcess, check
 
@@ -112,6 +112,8 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             return reduce_array(obj, self._owners, in_band=self._in_band)
         else:
             check(obj, self._namespace)
+            if kind.__module__ == "itertools":
+                return quiet_reduce(obj)
             if isinstance(obj, type):
                 return _with_members_in_order(obj, super().reducer_override(obj))
         return super().reducer_override(obj)
