@@ -72,6 +72,12 @@ def page(chapters: Sequence[Chapter], loads: Sequence[float], *, quick: bool) ->
         "",
         "![All ratios as bars](performance.svg)",
     ]
+    return "\n".join([*told, tables(chapters)])
+
+
+def tables(chapters: Sequence[Chapter]) -> str:
+    """Return the chapters alone, in Markdown."""
+    told: list[str] = []
     for chapter in chapters:
         told += ["", f"## {chapter.title}", "", chapter.how, "", *_table(chapter)]
     return "\n".join(told) + "\n"

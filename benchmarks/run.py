@@ -33,7 +33,10 @@ def main() -> None:
         for name in given.only or CHAPTERS:
             print(f"measuring: {name}", file=sys.stderr, flush=True)
             found = import_module(f"benchmarks.{name}").measure(Path(folder) / name, quick=given.quick)
-            chapters += found if isinstance(found, list) else [found]
+            found = found if isinstance(found, list) else [found]
+            # An hour's work is not lost with the chapter that fails.
+            print(report.tables(found), file=sys.stderr, flush=True)
+            chapters += found
             loads.append(report.load())
     page = report.page(chapters, loads, quick=given.quick)
     print(page)

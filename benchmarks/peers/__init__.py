@@ -42,7 +42,7 @@ def measure(folder: Path, *, quick: bool) -> Chapter:
     pythons = {tool: _environment(tool) for tool in TOOLS}
     five = notebooks.write(folder / "five" / "five.ipynb", notebooks.trivial_cells(5))
     example = notebooks.copy_example("adult_income", folder / "example")
-    exported = example.parent / "pipelines" / "adult_income" / "modules"
+    exported = example.parents[1] / "pipelines" / "adult_income" / "modules"
     of_process(["mlops-nb", "export", example.name], example.parent)
     found: dict[str, Sample] = {}
     lines = []
