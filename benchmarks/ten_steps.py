@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 IMPORTS = "import numpy as np\nimport pandas as pd\nfrom sklearn.ensemble import RandomForestRegressor"
 START = """\
-draw = np.random.default_rng({half})
-table_{half}_0 = pd.DataFrame(draw.normal(size=(4000, 8)), columns=list("abcdefgh"))"""
+draw_{half} = np.random.default_rng({half})
+table_{half}_0 = pd.DataFrame(draw_{half}.normal(size=(4000, 8)), columns=list("abcdefgh"))"""
 STEP = """\
-forest = RandomForestRegressor(12, random_state=0, n_jobs=1).fit(table_{half}_{before}, table_{half}_{before}["a"])
-table_{half}_{number} = table_{half}_{before}.assign(a=forest.predict(table_{half}_{before}))"""
+forest_{half} = RandomForestRegressor(12, random_state=0, n_jobs=1).fit(table_{half}_{before}, table_{half}_{before}["a"])
+table_{half}_{number} = table_{half}_{before}.assign(a=forest_{half}.predict(table_{half}_{before}))"""
 HALF = 5
 WHOLE = "Papermill, the same notebook"
 
