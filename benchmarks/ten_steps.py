@@ -20,7 +20,8 @@ START = """\
 draw_{half} = np.random.default_rng({half})
 table_{half}_0 = pd.DataFrame(draw_{half}.normal(size=(4000, 8)), columns=list("abcdefgh"))"""
 STEP = """\
-forest_{half} = RandomForestRegressor(12, random_state=0, n_jobs=1).fit(table_{half}_{before}, table_{half}_{before}["a"])
+forest_{half} = RandomForestRegressor(12, random_state=0, n_jobs=1)
+forest_{half}.fit(table_{half}_{before}, table_{half}_{before}["a"])
 table_{half}_{number} = table_{half}_{before}.assign(a=forest_{half}.predict(table_{half}_{before}))"""
 HALF = 5
 WHOLE = "Papermill, the same notebook"
