@@ -25,7 +25,7 @@ from typing import Any
 
 from mlops_nb.errors import MlopsNbError
 from mlops_nb.execution import Watch
-from mlops_nb.execution.copies import copy_project
+from mlops_nb.execution.verifying.copies import copy_project
 from mlops_nb.lifecycle import read, verify
 from mlops_nb.notebook import read_notebook, write_notebook
 from mlops_nb.steps.suggest import suggest

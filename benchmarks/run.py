@@ -1,4 +1,4 @@
-"""Measure everything and write docs/performance.md.
+"""Measure everything, or some chapters anew, and write docs/performance.md.
 
 python benchmarks/run.py [--quick] [--only CHAPTER] [--dry]
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "performance.md"
-CHAPTERS = ("kernels", "memory", "step_cost", "ten_steps", "noop", "handover", "example", "peers")
+CHAPTERS = ("kernels", "memory", "step_cost", "ten_steps", "noop", "handover", "metadata", "example", "peers")
 
 
 def main() -> None:
@@ -24,25 +24,21 @@ def main() -> None:
     asked.add_argument(
         "--quick", action="store_true", help="few repetitions: a quarter of an hour instead of half an hour and more"
     )
-    asked.add_argument("--only", choices=CHAPTERS, action="append", help="these alone; prints, and writes no page")
-    asked.add_argument("--dry", action="store_true", help="print, and write no page")
+    asked.add_argument("--only", choices=CHAPTERS, action="append", help="these alone; the page keeps the others")
+    asked.add_argument("--dry", action="store_true", help="print what is measured, and keep nothing")
     given = asked.parse_args()
-    chapters: list[report.Chapter] = []
-    loads = [report.load()]
     with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:
         for name in given.only or CHAPTERS:
             print(f"measuring: {name}", file=sys.stderr, flush=True)
+            before = report.load()
             found = import_module(f"benchmarks.{name}").measure(Path(folder) / name, quick=given.quick)
-            found = found if isinstance(found, list) else [found]
-            # An hour's work is not lost with the chapter that fails.
-            print(report.tables(found), file=sys.stderr, flush=True)
-            chapters += found
-            loads.append(report.load())
-    page = report.page(chapters, loads, quick=given.quick)
-    print(page)
-    if not given.dry and not given.only:
-        PAGE.write_text(page, encoding="utf-8")
-        report.picture(chapters, PAGE.with_suffix(".svg"))
+            chapters = found if isinstance(found, list) else [found]
+            print(report.tables(chapters), flush=True)
+            if not given.dry:
+                # An hour's work is not lost with the chapter that fails.
+                report.keep(report.measured(name, chapters, (before, report.load()), quick=given.quick))
+    if not given.dry:
+        report.write(CHAPTERS, PAGE)
 
 
 if __name__ == "__main__":

@@ -43,6 +43,8 @@ def of_process(command: Sequence[str | Path], cwd: Path, *, environment: Mapping
     """
     words = [str(BIN / command[0]), *map(str, command[1:])]
     variables = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", **(environment or {})}
+    # An installed package has its bytecode; without it every command would compile our sources first.
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryFile() as said:
         started = time.perf_counter()
         child = subprocess.Popen(words, cwd=cwd, env=variables, stdout=said, stderr=subprocess.STDOUT)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tomllib
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import ArtifactStore
@@ -25,6 +25,7 @@ HOME = ".mlops_nb"
 ISOLATIONS = ("fork", "cold")
 _MARKS = (HOME, "pyproject.toml", ".git")
 _PREFIX = "MLOPS_NB_"
+_NUMBERS = frozenset({"workers", "snapshot_mb"})
 
 
 class SettingsError(UsageError):
@@ -41,7 +42,8 @@ class Settings:
     URL and `artifacts` any URL that fsspec opens; empty means below the home.
     `pipelines` is the folder of compiled pipelines, relative to the root. `workers` is how many steps may run at
     once, 0 for as many as cores and memory allow. `isolation` says how steps get kernels: `fork` from a warm template,
-    or `cold`.
+    or `cold`. Input files up to `snapshot_mb` MiB are kept with a run, larger ones are known by their hash.
+    `notify` says whom to tell how a run ended; execution reads what is in it.
     """
 
     home: str = ""
@@ -50,14 +52,17 @@ class Settings:
     pipelines: str = "pipelines"
     workers: int = 0
     isolation: str = "fork"
+    snapshot_mb: int = 1024
+    notify: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
 class Project:
-    """A project's root and settings."""
+    """A project's root and settings; a silent one, a copy that is only looked at, notifies and waits for nobody."""
 
     root: Path
     settings: Settings
+    silent: bool = False
 
     @property
     def home(self) -> Path:
@@ -80,7 +85,7 @@ class Project:
             pipelines=self.settings.pipelines if inside else Settings.pipelines,
         )
         home.mkdir(parents=True, exist_ok=True)
-        return replace(self, settings=settings)
+        return replace(self, settings=settings, silent=True)
 
     def pipeline(self, name: str) -> Path:
         """Return the folder of a pipeline's compiled form, settings and lock."""
@@ -147,7 +152,7 @@ def _settings(root: Path, environ: Mapping[str, str]) -> Settings:
     for variable, text in environ.items():
         if variable.startswith(_PREFIX):
             name = variable.removeprefix(_PREFIX).lower()
-            given_value = int(text) if name == "workers" and text.lstrip("-").isdigit() else text
+            given_value = int(text) if name in _NUMBERS and text.lstrip("-").isdigit() else text
             given[name] = _checked(name, given_value, f"the environment variable {variable}")
     return Settings(**given)
 
@@ -159,7 +164,8 @@ def _checked(name: str, value: Any, where: str) -> Any:
         raise SettingsError(message, hint=f"The settings are {', '.join(known)}.")
     wanted = type(getattr(Settings(), name))
     if type(value) is not wanted or (wanted is int and value < 0):
-        message = f"`{name}` in {where} is {value!r}, and must be {'a number from 0' if wanted is int else 'text'}."
+        told = {int: "a number from 0", dict: "a section of pyproject.toml"}.get(wanted, "text")
+        message = f"`{name}` in {where} is {value!r}, and must be {told}."
         raise SettingsError(message, hint="Correct its value.")
     if name == "isolation" and value not in ISOLATIONS:
         message = f"`isolation` in {where} is {value!r}, and must be one of {', '.join(ISOLATIONS)}."

@@ -11,10 +11,14 @@ import hypothesis
 import psutil
 import pytest
 
-from mlops_nb.execution.templates import Templates
+from mlops_nb.execution.kernels.templates import Templates
+from tests.postgresql import NoServerError, Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadScopeScheduling
 
 SESSION = "TEST_SESSION_OF_MLOPS_NB"
 GIT_CONFIG = """\
@@ -25,6 +29,9 @@ GIT_CONFIG = """\
     defaultBranch = main
 """
 
+
+# The tests of these are spread over the workers by the first word of their parameter.
+SPREAD = ("tests/cases/", "tests/docs/test_docs_run.py", "tests/examples/", "tests/faults/test_kills.py")
 
 # How long an example takes says nothing on a busy machine.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -57,6 +64,25 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(environment.undo)
 
 
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Keep the tests of a file on one worker, so that what a file prepares once is prepared once.
+
+    `--dist loadfile` would, were it not for the files whose parameters have nothing in common. (And `--dist loadgroup`
+    sees no group with pytest 9.2.)
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):  # type: ignore[misc] # pytest-xdist has no types
+        def _split_scope(self, nodeid: str) -> str:
+            file, _, test = nodeid.partition("::")
+            _, _, parameter = test.partition("[")
+            return f"{file}[{parameter.rstrip(']').partition('-')[0]}" if file.startswith(SPREAD) else file
+
+    # As collected: those that take long come first so, and no worker has a long file left when the others are done.
+    config.option.loadscopereorder = False
+    return ByFile(config, log)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def no_process_is_left_behind() -> Iterator[None]:
     """Fail the session when a kernel or a server that a test started outlives all tests, orphans included."""
@@ -78,3 +104,16 @@ def _started_by_this_session() -> Iterator[psutil.Process]:
                 yield process
         except psutil.Error:
             continue
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """Start a PostgreSQL server; where there is none, tests that want one are skipped, but never in CI."""
+    try:
+        server = Server()
+    except NoServerError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+    yield server
+    server.remove()

@@ -12,19 +12,22 @@ from mlops_nb.artifacts.fingerprint import (
 )
 from mlops_nb.artifacts.fingerprint_code import code_globals, made_by_hand, stateless
 from mlops_nb.artifacts.fingerprint_data import memory_owner
-from mlops_nb.artifacts.formats import JSON, PARQUET, PNG, SKOPS, SVG, CannotStore, type_name
+from mlops_nb.artifacts.formats import JSON, PARQUET, PICKLE, PNG, SKOPS, SVG, CannotStore, type_name
 from mlops_nb.artifacts.formats_figure import Picture, dump_figure
 from mlops_nb.artifacts.formats_json import decode_json, dump_json, encode_json, load_json
 from mlops_nb.artifacts.formats_model import Model, UntrustedModel, dump_model, load_model
+from mlops_nb.artifacts.formats_pickle import is_pickle
 from mlops_nb.artifacts.formats_signature import Signature, read_signature
 from mlops_nb.artifacts.formats_table import Column, Table, describe_table, dump_table, load_table
-from mlops_nb.artifacts.formats_trust import audit, untrusted_types
+from mlops_nb.artifacts.formats_trust import audit, model_modules, untrusted_types
+from mlops_nb.artifacts.holdings import Holdings, Unfinished
 from mlops_nb.artifacts.store import ArtifactMissing, ArtifactStore, StoreUnwritable
 
 __all__ = [
     "IMMUTABLE",
     "JSON",
     "PARQUET",
+    "PICKLE",
     "PNG",
     "SKOPS",
     "SVG",
@@ -34,12 +37,14 @@ __all__ = [
     "CannotStore",
     "Column",
     "CorruptArtifact",
+    "Holdings",
     "Model",
     "Picture",
     "Signature",
     "StoreUnwritable",
     "Table",
     "Trace",
+    "Unfinished",
     "UntrustedModel",
     "audit",
     "behind",
@@ -53,11 +58,13 @@ __all__ = [
     "encode_json",
     "fingerprint",
     "has_hooks",
+    "is_pickle",
     "load_json",
     "load_model",
     "load_table",
     "made_by_hand",
     "memory_owner",
+    "model_modules",
     "pack",
     "quiet_reduce",
     "read_signature",

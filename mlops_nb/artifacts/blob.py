@@ -94,4 +94,4 @@ def unpack(data: bytes | mmap.mmap, name: str) -> tuple[memoryview, list[memoryv
 
 def _corrupt(name: str, why: str) -> CorruptArtifact:
     message = f"The artifact {name} is corrupt: {why}."
-    return CorruptArtifact(message, hint="Delete it and run again: its step will make it anew.")
+    return CorruptArtifact(message, hint="`mlops-nb doctor --repair` moves it aside; the next run makes it anew.")

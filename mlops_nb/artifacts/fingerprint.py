@@ -171,10 +171,14 @@ class Walker(Stream):
         self.roots = roots
         self.trace = trace
         self.in_frame = 0
+        # The sets whose elements are being hashed apart, from the outermost in: what leads back into one is a cycle.
+        self.within: tuple[int, ...] = known.within if known else ()
 
-    def apart(self) -> Walker:
-        """Return a walker for a part whose place among the others does not count."""
-        return Walker(self.namespace, self.trace, self.roots, self)
+    def apart(self, of: Any) -> Walker:
+        """Return a walker for a part of `of` whose place among the others does not count."""
+        inner = Walker(self.namespace, self.trace, self.roots, self)
+        inner.within = (*self.within, id(of))
+        return inner
 
     def met(self, value: Any) -> bool:
         """Say whether a value with identity was met before, and then hash its number; else give it one."""
@@ -313,12 +317,16 @@ def _mapping(walker: Walker, value: dict[Any, Any]) -> None:
 
 
 def _unordered(walker: Walker, value: set[Any] | frozenset[Any]) -> None:
+    if id(value) in walker.within:
+        # An element that holds its own set has no end otherwise.
+        walker.tag("within", struct.pack("<Q", walker.within.index(id(value))))
+        return
     if walker.met(value) or (type(value) is set and walker.been_through(value)):
         return
     walker.tag(type(value).__name__, struct.pack("<Q", len(value)))
     digests = []
     for item in value:
-        inner = walker.apart()
+        inner = walker.apart(value)
         inner.walk(item)
         digests.append((inner.digest(), item))
     digests.sort(key=lambda pair: pair[0])

@@ -1,6 +1,7 @@
 """What the open formats share: their media types, and the error of a value that its declared type cannot hold.
 
-A published output is read by people and by other programs, today and in ten years, so it is never a pickle:
+A published output is read by people and by other programs, today and in ten years, so it is no pickle, but for a model
+whose settings ask for one (`formats_pickle`):
 
 ========  =============================  ==============================================================
 type      written by                     as
@@ -23,6 +24,7 @@ JSON = "application/json"
 PARQUET = "application/vnd.apache.parquet"
 PNG = "image/png"
 SKOPS = "application/vnd.skops"
+PICKLE = "application/x-python-pickle"
 SVG = "image/svg+xml"
 
 

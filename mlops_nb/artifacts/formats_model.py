@@ -11,10 +11,12 @@ import io
 import json
 import re
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from mlops_nb.artifacts.blob import CorruptArtifact
 from mlops_nb.artifacts.formats import CannotStore, type_name
+from mlops_nb.artifacts.formats_pickle import Format, dump_pickle, is_ours, is_pickle, load_pickle
 from mlops_nb.artifacts.formats_signature import Signature, layout_of, read_signature
 from mlops_nb.artifacts.formats_trust import Audit, audit, nodes
 from mlops_nb.errors import UsageError
@@ -22,14 +24,18 @@ from mlops_nb.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from mlops_nb.artifacts.store import ArtifactStore
+
 # How many rows of the sample input are predicted from and kept beside the model.
 SAMPLE_ROWS = 1_000
 _SCHEMA = "schema.json"
+# How a pickle begins, from protocol 2 on.
+_PROTOCOLS = tuple(bytes([0x80, number]) for number in range(2, 6))
 _ADDRESS = re.compile(r"'__id__': \d+")
 
 
 class UntrustedModel(UsageError):  # noqa: N818 - the name of the fact
-    """Loading the model would construct types that nobody has named as trusted."""
+    """Loading the model would construct types that nobody has named as trusted, or read a pickle unasked."""
 
     code = "untrusted-model"
 
@@ -39,19 +45,27 @@ class Model:
     """A model as a file.
 
     `signature` and `sample` (the rows predictions were compared on) are None when no sample input was given;
-    `trusted` are the named types it needs.
+    `trusted` are the named types it needs; none for a pickle, which does not say.
     """
 
     data: bytes
     signature: Signature | None
     sample: Any
     trusted: tuple[str, ...]
+    format: Format = "skops"
 
 
-def dump_model(estimator: Any, *, sample_input: Any = None, trusted: Iterable[str] = ()) -> Model:
-    """Return a fitted estimator as a skops file.
+def dump_model(
+    estimator: Any,
+    *,
+    sample_input: Any = None,
+    trusted: Iterable[str] = (),
+    format: Format = "skops",  # noqa: A002 - as the setting is called
+) -> Model:
+    """Return a fitted estimator as a skops file, or as a pickle where that was asked for.
 
     The file is loaded back, and its predictions for the sample input must equal the estimator's to the last bit.
+    A pickle may hold any object that predicts or transforms.
 
     Raises
     ------
@@ -61,6 +75,8 @@ def dump_model(estimator: Any, *, sample_input: Any = None, trusted: Iterable[st
     UntrustedModel
         When it needs types that `trusted` does not name.
     """
+    if format != "skops":
+        return _pickled(estimator, sample_input, format)
     if not all(hasattr(estimator, name) for name in ("fit", "get_params")) or isinstance(estimator, type):
         message = f"A `{type_name(estimator)}` is no model."
         raise CannotStore(message, hint="Give a fitted scikit-learn estimator.")
@@ -72,9 +88,24 @@ def dump_model(estimator: Any, *, sample_input: Any = None, trusted: Iterable[st
     if local:
         message = f"The model holds {_listed(local)}, defined in the notebook: no other process could load it."
         raise CannotStore(message, hint="Move the definition into a module beside the notebook and import it.")
-    back = _loaded(data, audited, trusted)
+    return _proven(estimator, _loaded(data, audited, trusted), sample_input, Model(data, None, None, needed))
+
+
+def _pickled(estimator: Any, sample_input: Any, kind: Format) -> Model:
+    if not any(hasattr(estimator, name) for name in ("predict", "transform")) or isinstance(estimator, type):
+        message = f"A `{type_name(estimator)}` is no model."
+        raise CannotStore(message, hint="Give a fitted object that predicts or transforms.")
+    if hasattr(estimator, "get_params"):
+        _check_fitted(estimator)
+    data = dump_pickle(estimator, kind)
+    # Made in this process a moment ago.
+    return _proven(estimator, load_pickle(data), sample_input, Model(data, None, None, (), kind))
+
+
+def _proven(estimator: Any, back: Any, sample_input: Any, made: Model) -> Model:
+    """Return the model with its signature, once what came back from its file answers the same."""
     if sample_input is None:
-        return Model(data, None, None, needed)
+        return made
     layout = layout_of(sample_input)
     if not len(sample_input):
         message = "The sample input has no rows."
@@ -83,27 +114,49 @@ def dump_model(estimator: Any, *, sample_input: Any = None, trusted: Iterable[st
     answers = _answers(estimator, sample)
     _compare(answers, _answers(back, sample), lambda: _answers(estimator, sample))
     method = next(iter(answers))
-    return Model(data, read_signature(estimator, sample_input, method, answers[method][0]), sample, needed)
+    signature = read_signature(estimator, sample_input, method, answers[method][0])
+    return replace(made, signature=signature, sample=sample)
 
 
-def load_model(data: bytes, trusted: Iterable[str] = ()) -> Any:
-    """Return the estimator of a skops file; nothing is constructed before every type in it is known to be trusted.
+def load_model(
+    data: bytes, trusted: Iterable[str] = (), *, allow_pickle: bool = False, store: ArtifactStore | None = None
+) -> Any:
+    """Return the estimator of a model's file.
+
+    Of a skops file nothing is constructed before every type in it is known to be trusted. A pickle is read only when
+    that is allowed, and only when its content is in the store.
 
     Parameters
     ----------
     trusted
         Types, by full name, that may be constructed beside those that `formats_trust` grants.
+    allow_pickle
+        Whether a pickle may be read: that runs whatever its writer put into it.
+    store
+        The project's artifact store, in which a pickle's content must be.
 
     Raises
     ------
     UntrustedModel
-        When the file names others.
+        When the file names other types, or is a pickle that may not be read.
     CannotStore
         When the file cannot be loaded although its types are trusted.
     CorruptArtifact
         When it is no skops file, or not a whole one.
     """
-    return _loaded(data, audit(data), trusted)
+    if not is_pickle(data):
+        return _loaded(data, audit(data), trusted)
+    if not data.startswith(_PROTOCOLS):
+        message = "The model is no skops file, and no pickle."
+        raise CorruptArtifact(message, hint="Run its step again.")
+    if not allow_pickle:
+        message = "The model is a pickle, and reading one runs whatever its writer put into it."
+        hint = "If you know who made it, allow it: load_model(…, allow_pickle=True, store=project.artifact_store())."
+        raise UntrustedModel(message, hint=hint)
+    if not is_ours(data, store):
+        message = "The model is a pickle whose content is not in the project's artifact store."
+        raise UntrustedModel(message, hint="Only what our own runs have stored is read: give that store.")
+    return load_pickle(data)
 
 
 def _loaded(data: bytes, audited: Audit, trusted: Iterable[str]) -> Any:

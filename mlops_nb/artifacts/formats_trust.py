@@ -89,6 +89,23 @@ def audit(data: bytes) -> Audit:
     return Audit(tuple(granted), tuple(name for name in unknown if name not in granted))
 
 
+def model_modules(data: bytes) -> set[str]:
+    """Return the modules that a skops file names, without importing any.
+
+    Raises
+    ------
+    CorruptArtifact
+        When it is no skops file, or not a whole one.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            schema = json.loads(archive.read("schema.json"))
+        return {str(node["__module__"]) for node in nodes(schema) if node.get("__module__")}
+    except Exception as error:  # whatever is in the file
+        message = f"The model is no skops file this version reads: {type(error).__name__}: {error}."
+        raise CorruptArtifact(message, hint="Run its step again, or install the skops it was written with.") from error
+
+
 def nodes(schema: Any) -> Iterator[dict[str, Any]]:
     """Yield the nodes of a skops schema in the order in which they are written."""
     if isinstance(schema, dict):

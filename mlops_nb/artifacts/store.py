@@ -82,7 +82,7 @@ class ArtifactStore:
             with aside.open("wb") as out:
                 digest, length = _write(parts, out)
                 place = self._local(digest)
-                if place.exists():
+                if self._is_whole(place, digest, length) and self.touch(digest):
                     aside.unlink()
                     return digest, length
                 out.flush()
@@ -111,6 +111,30 @@ class ArtifactStore:
         """
         with path.open("rb") as source:
             return self.put(iter(lambda: source.read(_CHUNK), b""))
+
+    def copy(self, digest: str, place: Path) -> None:
+        """Write the content to a file, verified against its digest; what is not right is not left there.
+
+        Raises
+        ------
+        ArtifactMissing, CorruptArtifact
+            When the store does not have it, or not as it was.
+        """
+        if self._root is None:
+            place.write_bytes(self.get(digest))
+            return
+        sha = hashlib.sha256()
+        try:
+            source = self._local(digest).open("rb")
+        except FileNotFoundError:
+            raise self._missing(digest) from None
+        with source, place.open("wb") as out:
+            while chunk := source.read(_CHUNK):
+                sha.update(chunk)
+                out.write(chunk)
+        if sha.hexdigest() != digest:
+            place.unlink()
+            raise self._corrupt(digest)
 
     def get(self, digest: str) -> bytes:
         """Return the whole content, verified against its digest."""
@@ -147,6 +171,19 @@ class ArtifactStore:
             return self._local(digest).exists()
         return bool(self._fs.exists(self._remote(digest)))
 
+    def touch(self, digest: str) -> bool:
+        """Say whether the content is there, and mark it as in use, so that nobody who tidies up removes it now."""
+        if self._root is None:
+            return self.has(digest)
+        try:
+            os.utime(self._local(digest))
+        except FileNotFoundError:
+            return False
+        except OSError:
+            # Somebody else's, or on a disk that may only be read: whoever could remove it is not us.
+            return self.has(digest)
+        return True
+
     def path(self, digest: str) -> Path:
         """Return the local file of a content, for programs that read files.
 
@@ -159,8 +196,21 @@ class ArtifactStore:
             raise self._missing(digest)
         return self._local(digest)
 
+    @staticmethod
+    def _is_whole(place: Path, digest: str, length: int | None = None) -> bool:
+        """Say whether a file is there and holds what its name says; one that does not is replaced by whoever writes."""
+        try:
+            if length is not None and place.stat().st_size != length:
+                return False
+            with place.open("rb") as source:
+                return hashlib.file_digest(source, "sha256").hexdigest() == digest
+        except FileNotFoundError:
+            return False
+
     def verify(self, digest: str) -> bool:
         """Read the content through and say whether it is there and still what its name says."""
+        if self._root is not None:
+            return self._is_whole(self._local(digest), digest)
         try:
             self.get(digest)
         except (ArtifactMissing, CorruptArtifact):
@@ -199,7 +249,7 @@ class ArtifactStore:
 
     def _corrupt(self, digest: str) -> CorruptArtifact:
         message = f"The artifact {digest[:12]} in {self.url} is corrupt: its content has another digest."
-        return CorruptArtifact(message, hint="Delete it and run again: its step will make it anew.")
+        return CorruptArtifact(message, hint="`mlops-nb doctor --repair` moves it aside; the next run makes it anew.")
 
 
 def _write(parts: Iterable[bytes | memoryview], out: BufferedWriter) -> tuple[str, int]:
@@ -238,6 +288,11 @@ def _write(parts: Iterable[bytes | memoryview], out: BufferedWriter) -> tuple[st
 
 def _check(digest: str) -> None:
     # A digest becomes a path: nothing but 64 hexadecimal digits may.
-    if len(digest) != _DIGEST_LENGTH or not set(digest) <= _DIGITS:
+    if not is_digest(digest):
         message = f"{digest!r} is not the digest of an artifact."
         raise UsageError(message, hint="A digest is 64 hexadecimal digits.")
+
+
+def is_digest(text: str) -> bool:
+    """Say whether a text has the form of a content's name."""
+    return len(text) == _DIGEST_LENGTH and set(text) <= _DIGITS

@@ -2,30 +2,47 @@
 
 However a command ends, with `--json` its last line on standard output is JSON: what was asked for, or
 `{"error": {"code", "message", "hint"}}`. The exit code is 0 for success, 2 for bad usage or a notebook with errors,
-1 for what failed, 130 for what was interrupted.
+1 for what failed, 3 for a run that waits for a person, 130 for what was interrupted.
 """
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import time
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from mlops_nb.cli import compare, export, models, notebooks, record, running, verify
+from mlops_nb.cli import (
+    compare,
+    deciding,
+    diff,
+    export,
+    judging,
+    keeping,
+    lineage,
+    models,
+    notebooks,
+    packaging,
+    predict,
+    promoting,
+    record,
+    reopen,
+    report,
+    reproduce,
+    resuming,
+    running,
+    schema,
+    search,
+    sharing,
+    testing,
+    verify,
+)
 from mlops_nb.cli.console import INTERRUPTED, console, print_json, say
 from mlops_nb.cli.diagnostics import show
 from mlops_nb.errors import MlopsNbError, UsageError
-
-if TYPE_CHECKING:
-    from types import FrameType
-
-_ENDING_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
-_AT_ONCE_S = 1.0
+from mlops_nb.execution.interrupts import take_interrupts
 
 
 class Interrupted(MlopsNbError):  # noqa: N818 - the name of the fact
@@ -47,6 +64,22 @@ class _Verbs(TyperGroup):
             raise Interrupted(message) from None
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        from mlops_nb import __version__
+
+        sys.stdout.write(f"mlops-nb {__version__}\n")
+        raise typer.Exit
+
+
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_version)
+    ] = False,
+) -> None:
+    """Take what is asked of no verb."""
+
+
 def build_app() -> typer.Typer:
     """Return the command line's verbs."""
     app = typer.Typer(
@@ -56,20 +89,40 @@ def build_app() -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode="markdown",
+        callback=_common,
     )
-    for family in (notebooks, running, verify, record, compare, models, export):
+    for family in (
+        notebooks,
+        running,
+        resuming,
+        deciding,
+        reproduce,
+        verify,
+        testing,
+        search,
+        record,
+        reopen,
+        compare,
+        diff,
+        lineage,
+        report,
+        models,
+        judging,
+        promoting,
+        predict,
+        export,
+        packaging,
+        schema,
+        sharing,
+        keeping,
+    ):
         family.add_to(app)
     return app
 
 
 def main() -> None:
     """Run the command line and exit."""
-    interrupts = _Interrupts()
-    for name in _ENDING_SIGNALS:
-        # A shell that starts a command in the background lets it ignore interrupts.
-        ignored = name == "SIGINT" and signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-        if hasattr(signal, name) and not ignored:
-            signal.signal(getattr(signal, name), interrupts)
+    take_interrupts()
     try:
         code = _call(sys.argv[1:])
         sys.stdout.flush()
@@ -103,25 +156,6 @@ def _call(arguments: list[str]) -> int:
         return code if isinstance(code, int) else 0
     _tell(told, as_json="--json" in arguments)
     return told.exit_code
-
-
-class _Interrupts:
-    """Raises `KeyboardInterrupt`, once for signals that come together.
-
-    A closed terminal sends two, and an impatient person several. One that comes while another is taken in leaves
-    Python's own locks unlocked (`RuntimeError: release unlocked lock` out of `threading.Event.wait`).
-    """
-
-    def __init__(self) -> None:
-        self._last = float("-inf")
-
-    def __call__(self, number: int, frame: FrameType | None) -> None:
-        """Take a signal in."""
-        del number, frame
-        now = time.monotonic()
-        if now - self._last > _AT_ONCE_S:
-            self._last = now
-            raise KeyboardInterrupt
 
 
 def _of_the_system(error: OSError) -> MlopsNbError:

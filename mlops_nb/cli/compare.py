@@ -59,11 +59,11 @@ def _as_dict(found: Comparison) -> dict[str, Any]:
 
 def _show(found: Comparison, out: Console) -> None:
     say(out, f"{found.after.id} against {found.before.id}")
-    _block("metrics", found.metrics, out)
-    _block("parameters that differ", found.parameters, out)
-    _block("steps whose code differs", found.steps, out)
-    _block("data that differs", found.data, out)
-    _block("outputs that differ", found.outputs, out)
+    show_changes("metrics", found.metrics, out)
+    show_changes("parameters that differ", found.parameters, out)
+    show_changes("steps whose code differs", found.steps, out)
+    show_changes("data that differs", found.data, out)
+    show_changes("outputs that differ", found.outputs, out)
     out.print()
     if not (found.parameters or found.steps or found.data):
         say(out, "Parameters, code and data are the same.", "dim")
@@ -71,14 +71,15 @@ def _show(found: Comparison, out: Console) -> None:
         say(out, "Outputs are the same, byte for byte.", "dim")
 
 
-def _block(title: str, changes: tuple[Change, ...], out: Console) -> None:
+def show_changes(title: str, changes: tuple[Change, ...], out: Console) -> None:
+    """Print a block of changes, with the difference of numbers; nothing when there are none."""
     if not changes:
         return
     heading(out, title)
     made = table("", "before", "after", "difference", right=("before", "after", "difference"))
     for item in changes:
         apart = "" if item.difference is None else f"{item.difference:+.6g}"
-        made.add_row(item.name, _short(item.before), _short(item.after), apart)
+        made.add_row(item.name.removeprefix("file:"), _short(item.before), _short(item.after), apart)
     show_table(out, made, indent=2)
 
 

@@ -14,15 +14,17 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
+    from mlops_nb.cli.columns import Columns
     from mlops_nb.cli.picture import Row
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 # What shells report for a program that an interrupt ended.
 INTERRUPTED = 130
+# Neither done nor failed: whoever started the run, a CI job perhaps, is to know that a person is asked.
+PAUSED = 3
 # Without a terminal nobody reads columns by eye, and what is cut off is lost to whoever searches the output.
 _WIDTH_OF_A_FILE = 200
 STATUS_STYLE = {
@@ -31,11 +33,13 @@ STATUS_STYLE = {
     "running": "yellow",
     "failed": "bold red",
     "cancelled": "magenta",
+    "paused": "bold yellow",
     "skipped": "dim",
     "pending": "dim",
     "died": "bold red",
     "run": "yellow",
     "maybe": "yellow",
+    "left-out": "dim",
 }
 STATUS_SIGN = {
     "succeeded": "✔",
@@ -43,11 +47,13 @@ STATUS_SIGN = {
     "running": "▶",
     "failed": "✘",
     "cancelled": "■",
+    "paused": "‖",
     "skipped": "○",
     "pending": "·",
     "died": "✘",
     "run": "▶",
     "maybe": "?",
+    "left-out": "○",
 }
 
 
@@ -80,7 +86,7 @@ def heading(out: Console, text: str) -> None:
     say(out, text, "bold")
 
 
-def table(*titles: str, wide: str = "", right: tuple[str, ...] = ()) -> Table:
+def table(*titles: str, wide: str | int = "", right: tuple[str, ...] = ()) -> Columns:
     """Return an empty table without lines.
 
     Parameters
@@ -88,36 +94,30 @@ def table(*titles: str, wide: str = "", right: tuple[str, ...] = ()) -> Table:
     titles
         The columns; no header is shown when all are empty.
     wide
-        The title of the column that wraps when the terminal is narrow; the others stay whole.
+        The title, or the position, of the column that wraps when the terminal is narrow; the others stay whole.
     right
         The titles of the columns that are flush right.
     """
-    from rich.table import Table
+    from mlops_nb.cli.columns import Columns
 
-    made = Table(box=None, pad_edge=False, show_header=any(titles), header_style="dim")
-    for title in titles:
-        made.add_column(title, no_wrap=not title or title != wide, justify="right" if title in right else "left")
-    return made
+    at = titles.index(wide) if isinstance(wide, str) and wide else wide
+    return Columns(titles, at if isinstance(at, int) else None, right)
 
 
-def show_table(out: Console, made: Table, indent: int = 0) -> None:
+def show_table(out: Console, made: Columns, indent: int = 0) -> None:
     """Print a table without the blanks that fill its rows up."""
     from rich.text import Text
 
-    for segments in out.render_lines(made, out.options.update_width(out.width - indent), pad=False):
-        line = Text(" " * indent)
-        for segment in segments:
-            line.append(segment.text, segment.style)
-        line.rstrip()
-        out.print(line, soft_wrap=True)
+    lines = made.drawn(out, out.width - indent)
+    if lines:
+        out.print(Text("\n").join(Text(" " * indent).append_text(line) for line in lines), soft_wrap=True)
 
 
 def show_pairs(out: Console, rows: Sequence[tuple[str, ...]]) -> None:
     """Print names, values and a remark, in columns."""
     from rich.text import Text
 
-    made = table("", "", "")
-    made.columns[1].no_wrap = False
+    made = table("", "", "", wide=1)
     for name, value, *remark in rows:
         made.add_row(Text(name), Text(value), Text("".join(remark), "dim"))
     show_table(out, made, indent=2)

@@ -25,9 +25,11 @@ from mlops_nb.cli.record import Here
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mlops_nb.metadata import ModelVersion
+    from mlops_nb.metadata import ModelVersion, RecordedVerdict
     from mlops_nb.project import Project
+    from mlops_nb.registry import Evidence
 
+_SCORE = "model-score"
 _NONE_YET = "No models yet. Declare one as a step's output and run the notebook."
 
 
@@ -78,14 +80,20 @@ def models(
             show_pairs(out, [(name, shown(value)) for name, value in item.metrics.items()])
 
 
-def _versions(place: Project, model: str | None) -> list[ModelVersion]:
+def _require_log(place: Project, model: str) -> None:
     from mlops_nb.errors import UsageError
-    from mlops_nb.registry import Registry
 
     if not place.has_log:
-        if model is not None:
-            message = f"There is no model `{model}`."
-            raise UsageError(message, hint=_NONE_YET)
+        message = f"There is no model `{model}`."
+        raise UsageError(message, hint=_NONE_YET)
+
+
+def _versions(place: Project, model: str | None) -> list[ModelVersion]:
+    from mlops_nb.registry import Registry
+
+    if model is not None:
+        _require_log(place, model)
+    elif not place.has_log:
         return []
     with place.log() as log:
         registry = Registry(log)
@@ -95,17 +103,26 @@ def _versions(place: Project, model: str | None) -> list[ModelVersion]:
 
 def _one(place: Project, model: str, which: str, to: Path | None, *, as_json: bool) -> None:
     from mlops_nb.registry import Registry, write_version
+    from mlops_nb.report.model_card import write_card
 
-    _versions(place, model)
+    _require_log(place, model)
     with place.log() as log:
-        version = Registry(log).get(model, which)
-    files = () if to is None else write_version(version, place.artifact_store(), to)
+        registry = Registry(log)
+        version = registry.get(model, which)
+        evidence = registry.evidence(version)
+        scores = [item for item in log.verdicts(model=model, version=version.version) if item.judge == _SCORE]
+        card = {} if to is None else write_card(registry, version, place.artifact_store())
+    files = () if to is None else write_version(version, place.artifact_store(), to, card)
     if as_json:
-        print_json({**asdict(version), **({} if to is None else {"files": [str(path) for path in files]})})
+        told = {"verdicts": [item.content for item in (*evidence.verdicts, *scores)], "problems": evidence.problems}
+        print_json({**asdict(version), **told, **({} if to is None else {"files": [str(path) for path in files]})})
         return
     out = console()
     if to is None:
         _show(version, out)
+        _show_evidence(evidence, scores, out)
+        out.print()
+        say(out, f"Use it elsewhere: mlops-nb models {version.model} {version.version} --to FOLDER", "dim")
     else:
         say(out, f"{version.model} version {version.version} is in {to}")
         show_pairs(out, [(path.name, "") for path in files])
@@ -144,8 +161,25 @@ def _show(version: ModelVersion, out: Console) -> None:
     if version.sample_input is not None:
         content.append(("sample input", version.sample_input, ""))
     show_pairs(out, [(name, digest[:12], remark) for name, digest, remark in content])
-    out.print()
-    say(out, f"Use it elsewhere: mlops-nb models {version.model} {version.version} --to FOLDER", "dim")
+
+
+def _show_evidence(evidence: Evidence, scores: list[RecordedVerdict], out: Console) -> None:
+    """Show what judges said of the version, what keeps it from being promoted, and how it did on other data."""
+    from mlops_nb.cli.verdicts import show_measured, show_verdicts
+    from mlops_nb.validation import Verdict
+
+    verdicts = [Verdict.from_json(item.content) for item in evidence.verdicts]
+    if verdicts:
+        for verdict in verdicts:
+            show_measured(verdict.evidence, out)
+        heading(out, "verdicts")
+        show_verdicts(verdicts, out, details=False)
+        may = "it may be promoted" if not evidence.problems else "it may not be promoted:"
+        say(out, "\n".join([f"  {may}", *(f"    {problem}" for problem in evidence.problems)]))
+    for item in scores:
+        told = item.content["evidence"]
+        heading(out, f"scored on {told.get('file', '')}, {local_time(item.at, brief=True)} by {item.who}")
+        show_measured(told, out)
 
 
 def add_to(app: typer.Typer) -> None:

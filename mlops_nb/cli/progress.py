@@ -101,13 +101,14 @@ class ProgressView:
                 step.text = "" if event.status in {"succeeded", "cached"} else event.text
             elif event.kind == "notice":
                 step.text = event.text
-            if self._live is None and event.kind in {"step-done", "notice"}:
+            of_the_run = event.kind == "notice" and not event.step
+            if of_the_run or (self._live is None and event.kind in {"step-done", "notice"}):
                 self._tell(event)
 
     def _tell(self, event: RunEvent) -> None:
         """Print an event as a line; what was cached from the start has been told."""
         if event.kind == "notice":
-            say(self._out, f"! {event.step}: {event.text}")
+            say(self._out, f"! {event.step}: {event.text}" if event.step else f"! {event.text}")
         elif event.status == "cached":
             if event.step not in self._told:
                 say(self._out, f"{STATUS_SIGN['cached']} {event.step} cached: {event.text}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +12,7 @@ import typer
 
 from mlops_nb.cli.console import (
     INTERRUPTED,
+    PAUSED,
     STATUS_SIGN,
     STATUS_STYLE,
     AsJson,
@@ -36,6 +38,10 @@ if TYPE_CHECKING:
     from mlops_nb.pipeline import Plan
 
 _BETWEEN = "\x1f"
+# What a run shows of a traceback; `mlops-nb show` has all of it.
+_TRACEBACK_LINES, _TRACEBACK_END, _AROUND = 14, 4, 2
+_CELL = re.compile(r"Cell In\[\d+\], line \d+")
+_FRAME = re.compile(r"Cell In\[\d+\], line \d+|File .+:\d+")
 _PAIRS = frozenset({"-p", "--parameters", "-r", "--parameters_raw"})
 Parameters = Annotated[
     list[str] | None,
@@ -54,6 +60,7 @@ Base64s = Annotated[
     list[str] | None, typer.Option("--parameters_base64", "-b", metavar="BASE64", help="Parameters as base64 YAML.")
 ]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Run every step, whatever is cached.")]
+To = Annotated[str, typer.Option("--to", metavar="STEP", help="Stop after this step.")]
 
 
 def plan(
@@ -64,6 +71,7 @@ def plan(
     y: Yamls = None,
     b: Base64s = None,
     fresh: Fresh = False,
+    to: To = "",
     as_json: AsJson = False,
 ) -> None:
     """Show what a run would do: which steps are cached, which will run, and because of what."""
@@ -72,11 +80,12 @@ def plan(
 
     pipeline = read(notebook)
     with stores(pipeline) as opened:
-        planned, _ = make_plan(pipeline, opened, _layers(pipeline, p, r, f, y, b), fresh=fresh)
+        planned, _ = make_plan(pipeline, opened, read_layers(pipeline, p, r, f, y, b), fresh=fresh, to=to)
     if as_json:
-        print_json({"notebook": str(notebook), "steps": [step.as_dict() for step in planned.steps]})
+        whole = (*planned.steps, *planned.left_out)
+        print_json({"notebook": str(notebook), "steps": [step.as_dict() for step in whole]})
         return
-    _show_plan(planned, console())
+    show_plan(planned, console())
 
 
 def run(
@@ -87,6 +96,7 @@ def run(
     y: Yamls = None,
     b: Base64s = None,
     fresh: Fresh = False,
+    to: To = "",
     workers: Annotated[int | None, typer.Option(min=1, help="Steps that may run at once.")] = None,
     isolation: Annotated[
         str | None, typer.Option(metavar="fork|cold", help="Kernels forked from a warm template, or new ones.")
@@ -102,29 +112,42 @@ def run(
 
     out = console(error=as_json)
     pipeline = read(notebook)
-    layers = _layers(pipeline, p, r, f, y, b)
+    layers = read_layers(pipeline, p, r, f, y, b)
     warnings = [found for found in pipeline.graph.diagnostics if found.severity.value == "warning"]
     show(warnings, out)
     with ProgressView(out) as view:
         finished = run_notebook(
-            notebook,
+            pipeline,
             layers,
             origin=Origin("ci" if os.environ.get("CI") else "cli", " ".join(sys.argv[1:])),
             fresh=fresh,
+            to=to,
             workers=workers,
-            isolation=_isolation(isolation),
+            isolation=checked_isolation(isolation),
             why=why,
             listen=view.listen,
             on_plan=view.start,
         )
-    _show_finished(finished, out)
+    show_finished(finished, out)
     if as_json:
-        print_json(_as_json(finished))
-    if finished.result.status != "succeeded":
-        raise typer.Exit(INTERRUPTED if finished.result.status == "cancelled" else 1)
+        print_json(finished_as_json(finished))
+    exit_as(finished)
 
 
-def _isolation(given: str | None) -> str | None:
+def exit_as(finished: Finished) -> None:
+    """Exit with the code of how a run ended, unless it succeeded."""
+    result = finished.result
+    if result.status == "paused":
+        raise typer.Exit(PAUSED)
+    if result.status == "cancelled" and not result.pauses:
+        raise typer.Exit(INTERRUPTED)
+    if result.status != "succeeded":
+        # What a person stopped is refused, and was not interrupted.
+        raise typer.Exit(1)
+
+
+def checked_isolation(given: str | None) -> str | None:
+    """Return the isolation that is asked for; one that there is not is refused."""
     from mlops_nb.errors import UsageError, did_you_mean
     from mlops_nb.project import ISOLATIONS
 
@@ -163,7 +186,7 @@ def _pairs(option: str, given: list[str] | None) -> list[tuple[str, str]]:
     return pairs
 
 
-def _layers(
+def read_layers(
     pipeline: Pipeline,
     p: list[str] | None,
     r: list[str] | None,
@@ -171,23 +194,26 @@ def _layers(
     y: list[str] | None,
     b: list[str] | None,
 ) -> list[tuple[str, dict[str, Any]]]:
+    """Return the parameter values that the options give, as layers."""
     from mlops_nb.steps import from_cli
 
     return from_cli(pipeline.graph.parameters, _pairs("-p", p), _pairs("-r", r), f or (), y or (), b or ())
 
 
-def _show_plan(planned: Plan, out: Console) -> None:
+def show_plan(planned: Plan, out: Console) -> None:
+    """Show the steps with what will become of each, and because of what."""
     from rich.text import Text
 
     from mlops_nb.cli.picture import is_readable, rails
 
-    edges = [(need, step.name) for step in planned.steps for need in step.needs]
-    rows = rails([step.name for step in planned.steps], edges)
+    whole = (*planned.steps, *planned.left_out)
+    edges = [(need, step.name) for step in whole for need in step.needs]
+    rows = rails([step.name for step in whole], edges)
     readable = is_readable(rows)
     made = table("", "step", "plan", "expected", "because", wide="because", right=("expected",))
-    for step in planned.steps:
+    for step in whole:
         cached = step.status == "cached"
-        word = {"cached": "cached", "run": "will run", "maybe": "may run"}[step.status]
+        word = {"cached": "cached", "run": "will run", "maybe": "may run", "left-out": "left out"}[step.status]
         made.add_row(
             drawn(rows[step.name] if readable else None, step.status),
             step.name,
@@ -208,7 +234,8 @@ def _show_plan(planned: Plan, out: Console) -> None:
     say(out, told, "dim")
 
 
-def _show_finished(finished: Finished, out: Console) -> None:
+def show_finished(finished: Finished, out: Console) -> None:
+    """Show what failed, what was measured, which models were made, and how it ended."""
     from rich.text import Text
 
     result = finished.result
@@ -232,6 +259,10 @@ def _show_finished(finished: Finished, out: Console) -> None:
             again = "" if model.run == result.run else f"the content that run {model.run} made"
             made.add_row(Text(model.model), f"version {model.version}", Text(again, "dim"))
         show_table(out, made, indent=2)
+    if finished.judged:
+        from mlops_nb.cli.verdicts import show_judged
+
+        show_judged(finished.judged, out)
     out.print()
     for name in result.reran:
         say(out, f"{name} ran again: an earlier step changed what it reads, and the lock did not know.", "yellow")
@@ -242,8 +273,26 @@ def _show_failure(step: StepRun, out: Console) -> None:
     place = f", cell {step.error.cell_number}" if step.error is not None and step.error.cell_number else ""
     heading(out, f"{STATUS_SIGN['failed']} {step.step}{place}: {step.reason}")
     if step.error is not None:
-        tail = step.error.traceback.rstrip().splitlines()[-12:]
-        out.print("\n".join(f"  │ {line}" for line in tail), markup=False, highlight=False, style="dim", soft_wrap=True)
+        lines = _shortened(step.error.traceback.rstrip().splitlines())
+        out.print(
+            "\n".join(f"  │ {line}" for line in lines), markup=False, highlight=False, style="dim", soft_wrap=True
+        )
+
+
+def _shortened(lines: list[str]) -> list[str]:
+    """Return a traceback with the cell's own lines and its end; what libraries did in between is in `show`."""
+    if len(lines) <= _TRACEBACK_LINES:
+        return lines
+    frames = [at for at, line in enumerate(lines) if _FRAME.match(line)]
+    own = next((at for at in reversed(frames) if _CELL.match(lines[at])), None)
+    end = len(lines) - _TRACEBACK_END
+    if own is None or own >= end:
+        return lines[-_TRACEBACK_LINES:]
+    following = next((at for at in frames if at > own), end)
+    cell = [line for line in lines[own : min(following, end)] if line.strip()]
+    marked = next((at for at, line in enumerate(cell) if line.startswith("-")), 0)
+    first = max(1, marked - _AROUND)
+    return [cell[0], *cell[first : marked + _AROUND + 1], "…", *lines[end:]]
 
 
 def _show_verdict(finished: Finished, out: Console) -> None:
@@ -253,22 +302,41 @@ def _show_verdict(finished: Finished, out: Console) -> None:
     told = f"{STATUS_SIGN[result.status]} run {result.run} {result.status}"
     told += f" in {duration(result.record.run.seconds)}"
     told += f", {cached} of {counted(len(steps), 'step')} cached" if cached else ""
-    if result.status == "cancelled":
+    if result.status in {"cancelled", "paused"}:
         told += f": {result.reason}"
     say(out, told, STATUS_STYLE[result.status])
-    if result.status == "cancelled":
-        say(out, "The same command goes on where it stopped: what has finished is cached.", "dim")
+    for pause in result.pauses:
+        show_waiting(result.run, pause.step, out, stopped=bool(pause.stopped))
+    if result.status == "cancelled" and not result.pauses:
+        say(out, "To go on where it stopped: mlops-nb resume last", "dim")
     failed = next((step.step for step in steps if step.status == "failed"), "")
-    more = f" {failed}" if failed else " · mlops-nb runs · mlops-nb models"
-    say(out, f"Look closer: mlops-nb show last{more}", "dim")
+    if failed:
+        say(out, f"Look closer: mlops-nb show last {failed} · mlops-nb open last {failed}", "dim")
+        say(out, "To go on when it is mended: mlops-nb resume last", "dim")
+    elif not result.pauses:
+        say(out, "Look closer: mlops-nb show last · mlops-nb runs · mlops-nb models", "dim")
 
 
-def _as_json(finished: Finished) -> dict[str, Any]:
+def show_waiting(run: str, step: str, out: Console, *, stopped: bool = False) -> None:
+    """Show with which commands a person looks at a step that a run waits at, and decides."""
+    say(out, f"Look at `{step}` as it is now, in JupyterLab: mlops-nb open {run} {step}", "dim")
+    if stopped:
+        say(out, f'To decide otherwise: mlops-nb decide {run} continue --overrule --why "…"', "dim")
+        return
+    say(out, f'To go on:   mlops-nb decide {run} continue --why "…"', "dim")
+    say(out, f'To end it:  mlops-nb decide {run} stop --why "…"', "dim")
+
+
+def finished_as_json(finished: Finished) -> dict[str, Any]:
+    """Return the JSON form of a run that has ended."""
+    from mlops_nb.cli.verdicts import judged_as_json
+
     result = finished.result
     return {
         "run": result.run,
         "status": result.status,
         "reason": result.reason,
+        "waits": [pause.step for pause in result.pauses if not pause.stopped],
         "steps": [
             {
                 "name": step.step,
@@ -284,6 +352,8 @@ def _as_json(finished: Finished) -> dict[str, Any]:
         "models": [
             {"name": model.model, "version": model.version, "digest": model.digest} for model in finished.models
         ],
+        "verdicts": [{"step": item.step, "run": item.run, **item.content} for item in finished.verdicts],
+        "judged": [judged_as_json(one) for one in finished.judged],
     }
 
 

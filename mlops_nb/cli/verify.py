@@ -13,7 +13,7 @@ from mlops_nb.cli.notebooks import NotebookPath
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mlops_nb.execution.verification import Verification
+    from mlops_nb.execution.verifying.verification import Verification
 
 _PHASES = {
     "whole": "running the whole notebook",

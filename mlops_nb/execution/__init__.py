@@ -7,9 +7,10 @@ from importlib import import_module
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mlops_nb.execution.events import RunEvent, silent
-    from mlops_nb.execution.kernels import KernelFailed, Watch
+    from mlops_nb.execution.kernels.kernel import KernelFailed, Watch
     from mlops_nb.execution.notebook_run import Ending, Kernels, Limits, Session, kernel_session
-    from mlops_nb.execution.run import RunRequest, RunResult, new_run_id, run_plan
+    from mlops_nb.execution.run import run_plan
+    from mlops_nb.execution.run_request import RunRequest, RunResult, new_run_id
     from mlops_nb.execution.step_record import OpenSession
 
 __all__ = [
@@ -31,17 +32,17 @@ __all__ = [
 
 _PLACES = {
     "Ending": "notebook_run",
-    "KernelFailed": "kernels",
+    "KernelFailed": "kernels.kernel",
     "Kernels": "notebook_run",
     "Limits": "notebook_run",
     "OpenSession": "step_record",
     "RunEvent": "events",
-    "RunRequest": "run",
-    "RunResult": "run",
+    "RunRequest": "run_request",
+    "RunResult": "run_request",
     "Session": "notebook_run",
-    "Watch": "kernels",
+    "Watch": "kernels.kernel",
     "kernel_session": "notebook_run",
-    "new_run_id": "run",
+    "new_run_id": "run_request",
     "run_plan": "run",
     "silent": "events",
 }

@@ -10,6 +10,7 @@ import json
 import logging
 import warnings
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.notebook import import_nbformat
@@ -25,15 +26,36 @@ with warnings.catch_warnings():
 from nbclient.exceptions import DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, papermill_engines
+from papermill.iorw import LocalHandler, papermill_io
 from papermill.translators import PythonTranslator, papermill_translators
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
-    from mlops_nb.execution.kernels import Kernel
+    from mlops_nb.execution.kernels.kernel import Kernel
 
 NAME = "mlops_nb"
+
+
+class WholeFiles(LocalHandler):  # type: ignore[misc]
+    """Saves a local notebook so that its file is at every moment whole: Papermill would write into it.
+
+    Nothing is flushed to the disk, unlike where a file is source: an executed notebook is saved after every cell.
+    """
+
+    def write(self, buf: str, path: str) -> None:
+        """Write the text beside the file and move it there."""
+        place = Path(path)
+        aside = place.with_name(f".{place.name}.saving")
+        try:
+            aside.write_text(buf, encoding="utf-8")
+            aside.replace(place)
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
+
+
+papermill_io.register("/", WholeFiles())
 
 
 class StepClient(PapermillNotebookClient):  # type: ignore[misc]

@@ -14,7 +14,8 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from mlops_nb.execution.kernels import Kernel, Watch, event_loop, kernel
+from mlops_nb.execution.kernels.kernel import Kernel, Watch, event_loop, kernel
+from mlops_nb.execution.resources import bind
 from mlops_nb.handover import EVIDENCE_MIME
 from mlops_nb.metadata import StepError
 from mlops_nb.notebook import write_notebook
@@ -34,6 +35,7 @@ class Limits:
 
     timeout_s: float | None = None
     memory_mb: int | None = None
+    cpus: int | None = None
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class Session(Protocol):
         parameters
             Values that Papermill injects.
         limits
-            Time and memory.
+            Time, memory and cores.
         on_cell
             Called with `started` or `done` and the cell's id.
         """
@@ -120,6 +122,8 @@ class KernelSession:
         # Papermill takes a second to import; a run whose steps are all cached never needs it.
         from mlops_nb.execution.engine import execute
 
+        # Each time: the next step in the same kernel may have other limits.
+        bind(self.live.pid, limits.cpus)
         with self.watch.over(self.live, timeout_s=limits.timeout_s, memory_mb=limits.memory_mb):
             crashed = execute(place, parameters, self.kernel_name, self.live, on_cell)
         live = self.live
@@ -184,7 +188,7 @@ def run_notebook(  # noqa: PLR0913 - what a run of a notebook consists of
     parameters
         Values that Papermill injects.
     limits
-        Time and memory of this try.
+        Time, memory and cores of this try.
     watch
         The run's watch, which carries its cancellation.
     on_cell

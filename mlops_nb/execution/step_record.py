@@ -10,8 +10,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops_nb.artifacts import PARQUET
+from mlops_nb.execution.data_verdicts import judged
 from mlops_nb.execution.events import RunEvent
-from mlops_nb.execution.kernels import Watch
+from mlops_nb.execution.kernels.kernel import Watch
+from mlops_nb.execution.leaks import refuse_leaks
 from mlops_nb.execution.notebook_run import Outcome, Session, kernel_session
 from mlops_nb.handover import STREAMS, Covariable, Delta, State
 from mlops_nb.metadata import Artifact, Scrap, StepEnd
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from mlops_nb.artifacts import ArtifactStore
+    from mlops_nb.execution.pausing import Pause
     from mlops_nb.metadata import MetadataStore
     from mlops_nb.pipeline import KeyContext, Plan, PlannedStep, Precedent
     from mlops_nb.steps import Step
@@ -39,6 +43,7 @@ class Progress:
 
     `checked` are the co-variables that a step has found to come back as what they were, `kept` those variables of a
     step that did not, and `to_mend` the steps that are therefore to run again, in a kernel that the next ones share.
+    `pauses` are the steps about which a person is to decide.
     """
 
     deltas: dict[str, Delta] = field(default_factory=dict)
@@ -48,6 +53,7 @@ class Progress:
     checked: set[tuple[tuple[str, ...], str]] = field(default_factory=set)
     kept: dict[str, set[str]] = field(default_factory=dict)
     to_mend: set[str] = field(default_factory=set)
+    pauses: dict[str, Pause] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def took(self, name: str, delta: Delta, parts: Mapping[str, Any], evidence: StepEvidence | None) -> None:
@@ -108,7 +114,10 @@ class Surroundings:
     watch: Watch
     listen: Callable[[RunEvent], None]
     fresh: bool = False
+    pauses: bool = True
     open_session: OpenSession = kernel_session
+    seed: int | None = None
+    seeds: Mapping[str, int] = field(default_factory=dict, hash=False)
     progress: Progress = field(default_factory=Progress)
 
 
@@ -131,8 +140,16 @@ def succeeded(  # noqa: PLR0913, PLR0917 - what a result consists of
         The run.
     began
         When it began, in seconds since the epoch.
+
+    Raises
+    ------
+    DataRefused
+        When a dataset of it may not be used.
     """
     context = around.context
+    scraps = read_scraps(place)
+    rests_on = judged(planned.step, scraps, around)
+    scraps = tuple(scrap for scrap in scraps if scrap.kind != "verdict")
     delta = Delta.from_json(around.store.get(outcome.evidence["delta"]))
     files = {
         kind: sorted({relative(path, context.folder, context.root) for path in outcome.evidence[f"{kind}_files"]})
@@ -157,9 +174,10 @@ def succeeded(  # noqa: PLR0913, PLR0917 - what a result consists of
         stays={name: item.problem for item in delta.changed if item.problem for name in item.names},
         outside=tuple(outcome.evidence.get("outside", ())),
     )
-    scraps = read_scraps(place)
+    published = _artifacts(scraps, around) | rests_on
     # Now it is known which files it reads and which random streams it draws from: the key for next time.
     seen = components(planned.step, state, context, evidence)
+    refuse_leaks(planned, scraps, seen, around)
     around.progress.took(planned.name, delta, seen, evidence)
     return StepEnd(
         status="succeeded",
@@ -170,7 +188,7 @@ def succeeded(  # noqa: PLR0913, PLR0917 - what a result consists of
             for path in evidence.reads_files
             if (context.folder / path).is_file()
         },
-        outputs=_artifacts(scraps, around)
+        outputs=published
         | {
             f"file:{path}": _file_artifact(context.folder / path)
             for path in written
@@ -182,6 +200,7 @@ def succeeded(  # noqa: PLR0913, PLR0917 - what a result consists of
             "delta": outcome.evidence["delta"],
             "evidence": {key: value for key, value in asdict(evidence).items() if key != "source"},
             "files": written,
+            "published": {name: artifact.hash for name, artifact in published.items()},
             "handover_seconds": outcome.evidence["seconds"],
             "peak_memory_bytes": outcome.evidence["peak_memory_bytes"],
             "kernel": asdict(outcome.kernel),
@@ -240,4 +259,8 @@ def _artifacts(scraps: tuple[GluedScrap, ...], around: Surroundings) -> dict[str
             add(f"{scrap.name}.svg", scrap.kind, held.svg, held.svg_media_type, held.svg_bytes, None)
             sample = (held.sample_input, held.sample_input_media_type, held.sample_input_bytes, held.sample_input_rows)
             add(f"{scrap.name}.sample_input", "dataset", *sample)
+            for part in ("evaluation", "training"):
+                table = (held.evaluation or {}).get(part)
+                if table is not None:
+                    add(f"{scrap.name}.{part}", "dataset", table["artifact"], PARQUET, table["bytes"], table["rows"])
     return found

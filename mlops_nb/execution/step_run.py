@@ -10,13 +10,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from mlops_nb.errors import MlopsNbError
+from mlops_nb.execution.data_verdicts import unapproved
 from mlops_nb.execution.events import RunEvent
 from mlops_nb.execution.notebook_run import Kernels, Limits, Outcome, Session, run_notebook
+from mlops_nb.execution.pausing import StepHeld, held_by, settle
+from mlops_nb.execution.resources import lacking
 from mlops_nb.execution.shared_kernel import blocked, stays, tie, uses
 from mlops_nb.execution.step_record import Surroundings, succeeded
 from mlops_nb.handover import CAME_BACK_DIFFERENT, CameBackDifferent
 from mlops_nb.metadata import StepEnd, StepStart
-from mlops_nb.pipeline import ADDED, components, differences, evidence_from, key_of, needed, step_document
+from mlops_nb.metadata.records import TRY_FAILED
+from mlops_nb.pipeline import ADDED, components, evidence_from, key_of, needed, put_gates, step_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,6 +36,12 @@ class StepPostponed(MlopsNbError):  # noqa: N818 - the name of the fact
     """A step got values that are not what an earlier step made: that one must run again first, and share its kernel."""
 
     code = "step-postponed"
+
+
+class FolderUnwritable(MlopsNbError):  # noqa: N818 - the name of the fact
+    """The folder of a run's executed notebooks takes nothing: a full disk, a missing right."""
+
+    code = "folder-unwritable"
 
 
 class StepFailed(MlopsNbError):  # noqa: N818 - the name of the fact
@@ -58,6 +68,8 @@ def run_step(name: str, around: Surroundings, *, again: str = "") -> None:
         When it did not succeed.
     StepPostponed
         When it cannot run before an earlier step has run again.
+    StepHeld
+        When a person is to decide about an earlier step first.
     """
     planned = around.plan.step(name)
     ended = around.progress.status.get(name)
@@ -68,8 +80,12 @@ def run_step(name: str, around: Surroundings, *, again: str = "") -> None:
             message = f"Step `{name}` {ended}."
             raise StepFailed(message)
         return
+    if held := held_by(name, around):
+        message = f"Step `{name}` waits for a decision about `{held}`."
+        raise StepHeld(message)
     state = around.progress.before(around.plan, name)
-    parts = components(planned.step, state, around.context, planned.proven)
+    proven = planned.proven or around.precedent.evidence(name, planned.source)
+    parts = components(planned.step, state, around.context, proven)
     key = key_of(parts)
     # A first look at the plan may have found its inputs unknown; now they are there.
     hit = None if around.fresh or (planned.status == "run" and not again) else around.precedent.hit(planned.step, key)
@@ -135,6 +151,8 @@ def _go_on_in(kernel: _Kernel, planned: PlannedStep, around: Surroundings) -> No
             told = True
         position += 1
         step = steps[position]
+        if held_by(step.name, around):
+            return
         state = around.progress.before(around.plan, step.name)
         if around.progress.status.get(step.name) is not None:
             around.log.reopen_step(around.run, step.name, text)
@@ -169,15 +187,11 @@ def _take_over(planned: PlannedStep, hit: StepRun, parts: Mapping[str, Any], aro
     around.progress.took(planned.name, delta, parts, evidence_from(seen, planned.source) if seen else None)
     around.progress.status[planned.name] = "cached"
     around.listen(RunEvent("step-done", around.run, planned.name, "cached", why, seconds=0.0))
+    settle(planned, around)
 
 
 def _reason(planned: PlannedStep, parts: Mapping[str, Any], around: Surroundings) -> str:
-    last = around.precedent.last.get(planned.name)
-    if last is None:
-        return "it never ran"
-    if last.status == "failed":
-        return "it failed last time"
-    return " and ".join(differences(last.key_components, parts)) or planned.because
+    return around.precedent.because(planned.step, parts) or planned.because
 
 
 def _execute(  # noqa: PLR0913 - what a step's execution takes
@@ -200,9 +214,15 @@ def _execute(  # noqa: PLR0913 - what a step's execution takes
         if cell_id in own:
             around.listen(RunEvent(f"cell-{what}", around.run, name, cell=own[cell_id], cells=len(own)))
 
-    outcome = None if live else blocked(planned, state)
+    refused = lacking(step.settings) or unapproved(step, around)
+    outcome = Outcome(ended=refused) if refused else None if live else blocked(planned, state)
     if outcome is None:
-        outcome = _tries(planned, state, place, around, kernel, on_cell, live=live)
+        try:
+            outcome = _tries(planned, state, place, around, kernel, on_cell, live=live)
+        except OSError as error:
+            message = f"The run's folder {around.folder} cannot be written: {error.strerror or error}."
+            hint = "Free space or rights there, then go on: mlops-nb resume last"
+            raise FolderUnwritable(message, hint=hint) from error
     different = _different(outcome)
     if different:
         _postpone(planned, different, around)
@@ -222,6 +242,7 @@ def _execute(  # noqa: PLR0913 - what a step's execution takes
     if not outcome.succeeded:
         message = f"Step `{name}` {end.status}: {end.reason}."
         raise StepFailed(message, hint=f"`mlops-nb show {around.run} {name}` shows the cell and the traceback.")
+    settle(planned, around)
 
 
 def _different(outcome: Outcome) -> list[str]:
@@ -251,7 +272,6 @@ def _postpone(planned: PlannedStep, different: list[str], around: Surroundings) 
 
 def _unsuccessful(step: Step, outcome: Outcome, place: Path) -> StepEnd:
     error = outcome.error
-    why = outcome.ended or (f"{error.ename}: {error.evalue}" if error else "")
     if error:
         # The number that the cell has in the user's notebook, which diagnostics tell too. What fails in a cell that we
         # added fails before the step's first cell has run, or after its last.
@@ -261,11 +281,23 @@ def _unsuccessful(step: Step, outcome: Outcome, place: Path) -> StepEnd:
         error = replace(error, cell_id=cell.id, cell_number=cell.index + 1)
     return StepEnd(
         status="cancelled" if outcome.cancelled else "failed",
-        reason=why,
+        reason=_cause(outcome),
         notebook=str(place) if place.exists() else "",
         error=error,
         outcome={"kernel": asdict(outcome.kernel)} if outcome.kernel.isolation else {},
     )
+
+
+def _cause(outcome: Outcome) -> str:
+    """Return why a try did not succeed: why it was ended, or the exception."""
+    error = outcome.error
+    return outcome.ended or (f"{error.ename}: {error.evalue}" if error else "")
+
+
+def _tell_try(step: Step, text: str, around: Surroundings) -> None:
+    """Tell, and record, that a try failed and that another follows."""
+    around.log.note(around.run, step.name, TRY_FAILED, text)
+    around.listen(RunEvent("notice", around.run, step.name, text=text))
 
 
 def _tries(  # noqa: PLR0913, PLR0917 - what a try consists of
@@ -302,10 +334,12 @@ def _tries(  # noqa: PLR0913, PLR0917 - what a try consists of
             *(name for name, why in seen.items() if why == CAME_BACK_DIFFERENT),
         },
         live=live,
+        seed=around.seeds.get(step.name, around.seed),
+        gates=put_gates(step, around.context.schemas, around.store),
     )
     document = write(names=names)
     given = around.injected if step.has_parameters else {}
-    limits = Limits(settings.timeout_s, settings.memory_mb)
+    limits = Limits(settings.timeout_s, settings.memory_mb, settings.cpus)
 
     def run() -> Outcome:
         return run_notebook(
@@ -318,8 +352,7 @@ def _tries(  # noqa: PLR0913, PLR0917 - what a try consists of
         around.listen(RunEvent("notice", around.run, step.name, text=text))
     if outcome.fork_died and not live and not around.watch.cancelled.is_set():
         # It may be the fork's fault, and may be the code's: a kernel that was never forked tells.
-        text = "a signal ended its forked kernel; again in a cold one"
-        around.listen(RunEvent("notice", around.run, step.name, text=text))
+        _tell_try(step, "a signal ended its forked kernel; again in a cold one", around)
         place.replace(place.with_name(f"{place.stem}.forked.ipynb"))
         kernel.renew(cold=True)
         outcome = run()
@@ -331,7 +364,7 @@ def _tries(  # noqa: PLR0913, PLR0917 - what a try consists of
     if outcome.error is not None and names is not None and not outcome.cancelled:
         # It had a part of the namespace, and may have asked for more than its text says.
         text = f"it raised {outcome.error.ename} on the part of the namespace it is known to read; again on the whole"
-        around.listen(RunEvent("notice", around.run, step.name, text=text))
+        _tell_try(step, text, around)
         document = write(names=None)
         kernel.renew()
         outcome = run()
@@ -339,9 +372,8 @@ def _tries(  # noqa: PLR0913, PLR0917 - what a try consists of
     for attempt in range(settings.retries if not live else 0):
         if outcome.succeeded or outcome.cancelled:
             break
-        why = outcome.ended or (outcome.error.ename if outcome.error else "")
-        text = f"try {attempt + 1} of {settings.retries + 1} failed ({why}); the next in {wait_s:g} s"
-        around.listen(RunEvent("notice", around.run, step.name, text=text))
+        text = f"try {attempt + 1} of {settings.retries + 1} failed ({_cause(outcome)}); the next in {wait_s:g} s"
+        _tell_try(step, text, around)
         # The failed try's notebook is kept beside the next one's.
         place.replace(place.with_name(f"{place.stem}.try{attempt + 1}.ipynb"))
         around.watch.cancelled.wait(wait_s)

@@ -30,11 +30,15 @@ EARLY = ("environ", "cwd", "sys.path")
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of ambient state: the module it lives in, how to read and how to set it."""
+    """One kind of ambient state: the module it lives in, how to read and how to set it.
+
+    What is set is all there is then: cells that were replayed before may have set something else. `None` stands for
+    what a fresh kernel has; a kind that cannot be put back (`random`) takes no `None`.
+    """
 
     module: str
     read: Callable[[Baseline], Any]
-    write: Callable[[Any], None]
+    write: Callable[[Any, Baseline], None]
 
 
 @dataclass(frozen=True)
@@ -67,10 +71,13 @@ def _read_environ(baseline: Baseline) -> Any:
     return {"set": changed, "unset": gone} if changed or gone else None
 
 
-def _write_environ(value: Any) -> None:
-    os.environ.update(value["set"])
-    for name in value["unset"]:
-        os.environ.pop(name, None)
+def _write_environ(value: Any, baseline: Baseline) -> None:
+    changed = value or {"set": {}, "unset": ()}
+    gone = set(changed["unset"])
+    wanted = {name: held for name, held in baseline.environ.items() if name not in gone} | changed["set"]
+    for name in set(os.environ) - set(wanted):
+        del os.environ[name]
+    os.environ.update({name: held for name, held in wanted.items() if os.environ.get(name) != held})
 
 
 def _read_cwd(baseline: Baseline) -> Any:
@@ -85,15 +92,19 @@ def _read_path(baseline: Baseline) -> Any:
     return list(sys.path) if tuple(sys.path) != baseline.path else None
 
 
-def _write_path(value: Any) -> None:
-    sys.path[:] = value
+def _write_cwd(value: Any, baseline: Baseline) -> None:
+    os.chdir(value or baseline.cwd)
 
 
-def _write_numpy_random(value: Any) -> None:
+def _write_path(value: Any, baseline: Baseline) -> None:
+    sys.path[:] = baseline.path if value is None else value
+
+
+def _write_numpy_random(value: Any, _: Baseline) -> None:
     sys.modules["numpy"].random.set_state(value)
 
 
-def _write_warnings(value: Any) -> None:
+def _write_warnings(value: Any, _: Baseline) -> None:
     filters: list[Any] = warnings.filters  # type: ignore[assignment]
     filters[:] = value
     # Python caches which warning was shown under which filters; this says they changed.
@@ -113,8 +124,10 @@ def _read_pandas(_: Baseline) -> Any:
     return changed or None
 
 
-def _write_pandas(value: Any) -> None:
-    for key, held in value.items():
+def _write_pandas(value: Any, baseline: Baseline) -> None:
+    registered = sys.modules["pandas._config.config"]._registered_options  # noqa: SLF001 - defaults are nowhere else
+    wanted = {key: registered[key].defval for key in _read_pandas(baseline) or {}} | (value or {})
+    for key, held in wanted.items():
         _quietly(partial(sys.modules["pandas"].set_option, key, held))
 
 
@@ -153,10 +166,11 @@ def _extra(found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _write_numpy(value: Any) -> None:
+def _write_numpy(value: Any, _: Baseline) -> None:
     numpy = sys.modules["numpy"]
-    numpy.set_printoptions(**value["print"])
-    numpy.seterr(**value["err"])
+    wanted = value or {"print": _NUMPY_PRINT | _extra(dict(numpy.get_printoptions())), "err": _NUMPY_ERR}
+    numpy.set_printoptions(**wanted["print"])
+    numpy.seterr(**wanted["err"])
 
 
 def _read_matplotlib(_: Baseline) -> Any:
@@ -171,8 +185,12 @@ def _read_matplotlib(_: Baseline) -> Any:
 _RC_OF_KERNEL = frozenset({"backend", "backend_fallback", "interactive"})
 
 
-def _write_matplotlib(value: Any) -> None:
-    _quietly(lambda: sys.modules["matplotlib"].rcParams.update(value))
+def _write_matplotlib(value: Any, baseline: Baseline) -> None:
+    matplotlib = sys.modules["matplotlib"]
+    original = dict.copy(matplotlib.rcParamsOrig)
+    # A style that a replayed cell has set may differ where the style that counts has Matplotlib's own value.
+    wanted = {key: original[key] for key in _read_matplotlib(baseline) or {} if key in original} | (value or {})
+    _quietly(lambda: matplotlib.rcParams.update(wanted))
 
 
 def _read_sklearn(_: Baseline) -> Any:
@@ -182,8 +200,9 @@ def _read_sklearn(_: Baseline) -> Any:
     return current if current != default else None
 
 
-def _write_sklearn(value: Any) -> None:
-    sys.modules["sklearn"].set_config(**value)
+def _write_sklearn(value: Any, _: Baseline) -> None:
+    default = sys.modules["sklearn._config"]._global_config  # noqa: SLF001 - the defaults are nowhere else
+    sys.modules["sklearn"].set_config(**(value or default))
 
 
 def _read_decimal(_: Baseline) -> Any:
@@ -193,17 +212,21 @@ def _read_decimal(_: Baseline) -> Any:
     return context.copy() if repr(context) != repr(plain) else None
 
 
+def _write_decimal(value: Any, _: Baseline) -> None:
+    decimal.setcontext(value or decimal.Context())
+
+
 def _read_locale(baseline: Baseline) -> Any:
     current = locale.setlocale(locale.LC_ALL)
     return current if current != baseline.locale else None
 
 
-def _write_locale(value: str) -> None:
-    locale.setlocale(locale.LC_ALL, value)
+def _write_locale(value: str | None, baseline: Baseline) -> None:
+    locale.setlocale(locale.LC_ALL, value or baseline.locale)
 
 
-def _write_argv(value: list[str]) -> None:
-    sys.argv[:] = value
+def _write_argv(value: list[str] | None, baseline: Baseline) -> None:
+    sys.argv[:] = baseline.argv if value is None else value
 
 
 def _read_recursion(baseline: Baseline) -> Any:
@@ -211,21 +234,25 @@ def _read_recursion(baseline: Baseline) -> Any:
     return limit if limit != baseline.recursion_limit else None
 
 
+def _write_recursion(value: int | None, baseline: Baseline) -> None:
+    sys.setrecursionlimit(value or baseline.recursion_limit)
+
+
 KINDS: dict[str, Kind] = {
     "environ": Kind("os", _read_environ, _write_environ),
-    "cwd": Kind("os", _read_cwd, os.chdir),
+    "cwd": Kind("os", _read_cwd, _write_cwd),
     "sys.path": Kind("sys", _read_path, _write_path),
-    "random": Kind("random", lambda _: random.getstate(), random.setstate),
+    "random": Kind("random", lambda _: random.getstate(), lambda value, _: random.setstate(value)),
     "numpy.random": Kind("numpy.random", lambda _: sys.modules["numpy"].random.get_state(), _write_numpy_random),
     "warnings": Kind("warnings", lambda _: list(warnings.filters), _write_warnings),
     "pandas.options": Kind("pandas._config.config", _read_pandas, _write_pandas),
     "numpy.options": Kind("numpy", _read_numpy, _write_numpy),
     "matplotlib": Kind("matplotlib", _read_matplotlib, _write_matplotlib),
     "sklearn.config": Kind("sklearn._config", _read_sklearn, _write_sklearn),
-    "decimal": Kind("decimal", _read_decimal, decimal.setcontext),
+    "decimal": Kind("decimal", _read_decimal, _write_decimal),
     "locale": Kind("locale", _read_locale, _write_locale),
     "sys.argv": Kind("sys", lambda baseline: list(sys.argv) if tuple(sys.argv) != baseline.argv else None, _write_argv),
-    "recursion": Kind("sys", _read_recursion, sys.setrecursionlimit),
+    "recursion": Kind("sys", _read_recursion, _write_recursion),
 }
 
 
@@ -240,8 +267,19 @@ def read_ambient(baseline: Baseline) -> dict[str, Any]:
     return found
 
 
-def write_ambient(name: str, value: Any) -> None:
-    """Set one kind of ambient state, loading the module it lives in."""
+def write_ambient(name: str, value: Any, baseline: Baseline) -> None:
+    """Set one kind of ambient state, loading the module it lives in; `None` is what a fresh kernel has."""
     kind = KINDS[name]
     importlib.import_module(kind.module)
-    kind.write(value)
+    kind.write(value, baseline)
+
+
+def reset_ambient(name: str, baseline: Baseline) -> None:
+    """Put one kind of ambient state back to what a fresh kernel has, where it is something else."""
+    kind = KINDS[name]
+    if name not in _ALWAYS and kind.module in sys.modules and kind.read(baseline) is not None:
+        kind.write(None, baseline)
+
+
+# These always have a state, and no fresh one to go back to.
+_ALWAYS = STREAMS | {"warnings"}

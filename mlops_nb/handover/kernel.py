@@ -16,10 +16,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import ArtifactStore, fingerprint
-from mlops_nb.handover.ambient import EARLY, STREAMS, Baseline, read_ambient, write_ambient
+from mlops_nb.handover.ambient import EARLY, KINDS, STREAMS, Baseline, read_ambient, reset_ambient, write_ambient
 from mlops_nb.handover.covariables import Process, came_back_different, freeze, thaw, thaw_one, variables
 from mlops_nb.handover.outside import Outside
 from mlops_nb.handover.process_state import HISTORY, PATCHES, read_process_state, write_process_state
+from mlops_nb.handover.seeding import seed_streams
 from mlops_nb.handover.state import Covariable, Delta, State
 
 if TYPE_CHECKING:
@@ -45,8 +46,10 @@ class _Session:
     seconds: float = 0.0
 
 
-def prepare() -> None:
-    """Note what a fresh kernel looks like, before prelude cells are replayed in it."""
+def prepare(seed: int | None = None) -> None:
+    """Note what a fresh kernel looks like, before prelude cells are replayed in it; with a seed, it starts there."""
+    if seed is not None:
+        seed_streams(seed)
     setattr(_shell(), _BASELINE, Baseline.now())
 
 
@@ -54,13 +57,14 @@ class CameBackDifferent(Exception):  # noqa: N818 - the name of the fact, which 
     """Values that were thawed are not what was frozen; the message is a JSON list of their names."""
 
 
-def begin(
+def begin(  # noqa: PLR0913 - what a step begins with
     store_url: str,
     state_digest: str,
     parts: Iterable[str] | None = None,
     number: int = 0,
     *,
     unchecked: Iterable[str] = (),
+    seed: int | None = None,
 ) -> None:
     """Thaw the state before a step into this kernel's namespace.
 
@@ -76,6 +80,8 @@ def begin(
         The execution count of the step's first cell in the notebook, where a step reads the history.
     unchecked
         Names of which no step has looked yet whether they come back as what they were.
+    seed
+        Where the random streams of a fresh kernel start, when `prepare` has not said so.
 
     Raises
     ------
@@ -83,6 +89,8 @@ def begin(
         When some of those did not.
     """
     started = time.perf_counter()
+    if seed is not None:
+        seed_streams(seed)
     shell = _shell()
     namespace = shell.user_ns
     process = Process(ArtifactStore(store_url), namespace)
@@ -117,7 +125,7 @@ def begin(
 
 
 def _restore_process(session: _Session, values: dict[str, Any]) -> None:
-    for kind in session.state.ambient:
+    for kind in KINDS:
         if kind not in EARLY:
             _restore(session, kind)
     for name, value in values.items():
@@ -233,9 +241,10 @@ def _stream_prints(found: dict[str, Any], namespace: dict[str, Any]) -> dict[str
 def _restore(session: _Session, kind: str) -> None:
     item = session.state.ambient.get(kind)
     if item is None or item.fingerprint == "default":
+        # Replayed prelude cells may have set what a later step has put back.
+        reset_ambient(kind, session.baseline)
         return
-    value = thaw_one(item, session.process)[kind]
-    write_ambient(kind, value)
+    write_ambient(kind, thaw_one(item, session.process)[kind], session.baseline)
 
 
 def _peak_memory_bytes() -> int:

@@ -42,6 +42,8 @@ _PASSED_ON = re.compile(
     rf"|^{re.escape(sysconfig.get_paths()['stdlib'])}[/\\](?!.*-packages)|^{re.escape(__file__)}$"
 )
 _SQLITE = "sqlite3.connect"
+# What `mlops_nb.step` raises: a notebook that is read for a step of it is input, as no other notebook is.
+_STEP = "mlops_nb.step"
 _LISTS = frozenset({"os.listdir", "os.scandir"})
 _IMPORTS = re.compile(r"^<frozen |[/\\]importlib[/\\]|[/\\]importlib_metadata[/\\]|[/\\]pkg(util|_resources)\b")
 _OPEN_FOR_WRITING = os.O_WRONLY | os.O_RDWR
@@ -69,6 +71,9 @@ def _connection(arguments: tuple[Any, ...]) -> str:
 
 
 def _is_path(given: Any) -> bool:
+    if isinstance(given, str) and given.startswith("<") and given.endswith(">"):
+        # What code without a file is called (`<string>`): Python looks there for the line of a syntax error.
+        return False
     return isinstance(given, str | bytes | os.PathLike) and given != ":memory:"
 
 
@@ -93,6 +98,7 @@ class Outside:
         self.read: set[str] = set()
         self.written: set[str] = set()
         self.done: set[str] = set()
+        self._used: set[str] = set()
         self.listening = False
         self._ignored = tuple(
             str(Path(place).resolve())
@@ -113,11 +119,14 @@ class Outside:
         self.read.clear()
         self.written.clear()
         self.done.clear()
+        self._used.clear()
 
     def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
         if not self.listening:
             return
-        if event in _NOT_FOLLOWED:
+        if event == _STEP:
+            self._used.add(_absolute(arguments[0]))
+        elif event in _NOT_FOLLOWED:
             self.done |= {told for told in (_NOT_FOLLOWED[event](arguments),) if told}
         elif event in _MOVES:
             # Renamed, copied, made or removed: both names are written, as far as an order is concerned.
@@ -144,9 +153,12 @@ class Outside:
         return sorted(
             path
             for path in sink
-            if not path.endswith((".py", ".pyc", ".so", ".pth", ".ipynb"))
-            and "/site-packages/" not in path
-            and "/ipykernel_" not in path
-            and not path.startswith(self._hidden)
-            and not any(path == place or path.startswith(f"{place}{os.sep}") for place in ignored)
+            if path in self._used
+            or (
+                not path.endswith((".py", ".pyc", ".so", ".pth", ".ipynb"))
+                and "/site-packages/" not in path
+                and "/ipykernel_" not in path
+                and not path.startswith(self._hidden)
+                and not any(path == place or path.startswith(f"{place}{os.sep}") for place in ignored)
+            )
         )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_nb.errors import MlopsNbError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 FORMAT = 1
 
@@ -119,10 +119,9 @@ class State:
         taken = {name for item in delta.changed for name in item.names} | set(delta.deleted)
         kept, gone = [], list(self.hidden)
         for item in self.covariables:
-            names = tuple(name for name in item.names if name not in taken)
-            if names == item.names:
+            if taken.isdisjoint(item.names):
                 kept.append(item)
-            elif names:
+            elif names := tuple(name for name in item.names if name not in taken):
                 types = {name: item.types[name] for name in names if name in item.types}
                 # The value still holds the old names too; its fingerprint must not pass for the smaller group's.
                 print_ = f"{item.fingerprint}|{','.join(names)}"
@@ -137,23 +136,40 @@ class State:
             tuple(dict.fromkeys((*self.imports, *delta.imports))),
         )
 
-    def only(self, names: Iterable[str]) -> State:
+    def only(self, names: Iterable[str], rebound: Collection[str] = ()) -> State:
         """Return the part of the state that these names need.
 
-        That is their co-variables, what functions in them read, and the objects they refer to.
+        That is their co-variables, what functions in them read, and the objects they refer to. An object that no name
+        stands for is known by those alone that refer to it, so they stay together: who gets one of them gets all.
+
+        Parameters
+        ----------
+        names
+            The names.
+        rebound
+            Names that whoever takes this part may bind to something else, or delete.
         """
         held = self.by_name()
         objects = {oid: item for item in (*self.hidden, *self.covariables) for oid in item.oids.values()}
+        holders: dict[str, list[Covariable]] = {}
+        for item in (*self.hidden, *self.covariables):
+            for oid in item.refs:
+                holders.setdefault(oid, []).append(item)
+        hidden = set(map(id, self.hidden))
         wanted: set[int] = set()
         # What the process holds, every step may meet.
         process = (name for name in held if name.startswith("@"))
         waiting: list[Covariable | None] = [held.get(name) for name in (*names, *process)]
         while waiting:
-            item = waiting.pop()
-            if item is not None and id(item) not in wanted:
-                wanted.add(id(item))
-                waiting += [held.get(name) for name in item.globals]
-                waiting += [objects.get(oid) for oid in item.refs]
+            found = waiting.pop()
+            if found is not None and id(found) not in wanted:
+                wanted.add(id(found))
+                waiting += [held.get(name) for name in found.globals]
+                waiting += [objects.get(oid) for oid in found.refs]
+                bound = () if id(found) in hidden else {*found.names}.difference(rebound)
+                named = {found.oids[name] for name in bound if name in found.oids}
+                for oid in {*found.oids.values()} - named:
+                    waiting += holders.get(oid, ())
         return State(
             tuple(item for item in self.covariables if id(item) in wanted),
             tuple(item for item in self.hidden if id(item) in wanted),
@@ -177,8 +193,10 @@ class State:
         )
 
 
-def _still_referred_to(living: Iterable[Covariable], gone: Iterable[Covariable]) -> tuple[Covariable, ...]:
+def _still_referred_to(living: Iterable[Covariable], gone: Collection[Covariable]) -> tuple[Covariable, ...]:
     """Return those of the gone co-variables to whose objects the living, or what they refer to, still refer."""
+    if not gone:
+        return ()
     held = {oid for item in living for oid in item.oids.values()}
     # The newest first: of two with one object, the later content is the one that counts.
     by_oid = {oid: item for item in gone for oid in item.oids.values()}

@@ -1,18 +1,15 @@
 """What a kernel holds at the end of a run, told by the kernel itself: two runs are compared without moving a value.
 
-A run that is to be compared begins with `start`, so that every fresh kernel draws the same random numbers, and ends
-with `tell`, which publishes a fingerprint of each variable, which variables share objects, and where the random
-streams stand. Both are called by cells that are added to a notebook and leave no name behind.
+A run that is to be compared ends with `tell`, which publishes a fingerprint of each variable, which variables share
+objects, and where the random streams stand. It is called by a cell that is added to a notebook and leaves no name
+behind.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import random
 import reprlib
 import sys
-from importlib.abc import MetaPathFinder
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import ArtifactStore, CannotFingerprint, Trace, fingerprint
@@ -21,48 +18,12 @@ from mlops_nb.handover.covariables import described, variables
 from mlops_nb.handover.groups import deeply
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from importlib.machinery import ModuleSpec
-    from types import ModuleType
+    from collections.abc import Iterable, Mapping
 
 CONTENTS_MIME = "application/vnd.mlops-nb.contents+json"
-_NUMPY_RANDOM = "numpy.random"
 # Where `begin` keeps what it could not thaw.
 _KEPT = "_mlops_nb_session"
 _SHORT = frozenset({"int", "float", "bool", "str", "bytes", "complex", "NoneType", "list", "tuple", "dict", "set"})
-
-
-class _SeedsNumPy(MetaPathFinder):
-    """Seeds NumPy's global stream when the notebook first imports it, and not before: the import is the notebook's."""
-
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
-
-    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """Return NumPy's own spec, with a loader that seeds what it has loaded."""
-        del path, target
-        if name != _NUMPY_RANDOM:
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
-        if spec is not None and spec.loader is not None:
-            load = spec.loader.exec_module
-
-            def load_and_seed(module: ModuleType) -> None:
-                load(module)
-                vars(module)["seed"](self._seed)
-
-            vars(spec.loader)["exec_module"] = load_and_seed
-        return spec
-
-
-def start(seed: int) -> None:
-    """Put the global random streams where every run that is compared starts."""
-    random.seed(seed)
-    if _NUMPY_RANDOM in sys.modules:
-        sys.modules[_NUMPY_RANDOM].seed(seed)
-    else:
-        sys.meta_path.insert(0, _SeedsNumPy(seed))
 
 
 def tell(label: str, numbers_to: str = "") -> None:

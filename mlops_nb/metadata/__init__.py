@@ -7,16 +7,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlops_nb.metadata.comparison import Change, Comparison, compare
+from mlops_nb.metadata.comparison import Change, Comparison, compare, facts_of
 from mlops_nb.metadata.errors import (
+    AliasMoved,
+    AlreadyDecided,
     AlreadyEnded,
     StoreFailed,
     StoreFromNewerVersion,
     StoreUnusable,
     UnknownRecord,
 )
+from mlops_nb.metadata.found import FoundRun
+from mlops_nb.metadata.lineage_records import LineageEdge, LineageGraph, LineageNode, NodeId
 from mlops_nb.metadata.liveness import this_process
 from mlops_nb.metadata.model_records import AliasMove, Candidate, Model, ModelVersion, Reproduction
+from mlops_nb.metadata.record_json import NotARecord, record_from_json, record_to_json
 from mlops_nb.metadata.records import (
     Artifact,
     BestRun,
@@ -38,30 +43,44 @@ from mlops_nb.metadata.records import (
     StepStart,
     Who,
 )
+from mlops_nb.metadata.verdict_records import RecordedVerdict
 
 if TYPE_CHECKING:
+    from mlops_nb.metadata.overview import PublishedTable, RunFacts
+    from mlops_nb.metadata.search import better
     from mlops_nb.metadata.store import MetadataStore
 
 __all__ = [
     "AliasMove",
+    "AliasMoved",
+    "AlreadyDecided",
     "AlreadyEnded",
     "Artifact",
     "BestRun",
     "Candidate",
     "Change",
     "Comparison",
+    "FoundRun",
     "GitState",
+    "LineageEdge",
+    "LineageGraph",
+    "LineageNode",
     "Link",
     "MetadataStore",
     "Model",
     "ModelVersion",
+    "NodeId",
+    "NotARecord",
     "Origin",
     "Parameter",
     "PipelineVersion",
     "PlannedStep",
+    "PublishedTable",
     "RecordedScrap",
+    "RecordedVerdict",
     "Reproduction",
     "Run",
+    "RunFacts",
     "RunRecord",
     "RunStart",
     "Scrap",
@@ -75,7 +94,11 @@ __all__ = [
     "StoreUnusable",
     "UnknownRecord",
     "Who",
+    "better",
     "compare",
+    "facts_of",
+    "record_from_json",
+    "record_to_json",
     "this_process",
 ]
 
@@ -86,4 +109,12 @@ def __getattr__(name: str) -> Any:
         from mlops_nb.metadata.store import MetadataStore
 
         return MetadataStore
+    if name in {"PublishedTable", "RunFacts"}:
+        from mlops_nb.metadata import overview
+
+        return getattr(overview, name)
+    if name == "better":
+        from mlops_nb.metadata.search import better
+
+        return better
     raise AttributeError(name)

@@ -50,25 +50,46 @@ def compare(before: RunRecord, after: RunRecord) -> Comparison:
     before, after
         The records, the earlier or older one first.
     """
+    facts = facts_of(before), facts_of(after)
 
-    def changes(of: Any, *, same: bool = False) -> tuple[Change, ...]:
-        one, other = of(before), of(after)
+    def changes(kind: str, *, same: bool = False) -> tuple[Change, ...]:
+        one, other = facts[0][kind], facts[1][kind]
         found = (Change(name, one.get(name), other.get(name)) for name in dict.fromkeys((*one, *other)))
         return tuple(change for change in found if same or change.before != change.after)
 
     return Comparison(
         before.run,
         after.run,
-        metrics=changes(_metrics, same=True),
-        parameters=changes(lambda record: {item.name: item.value for item in record.parameters if item.step is None}),
-        steps=changes(lambda record: {item.step: item.version for item in record.steps}),
-        data=changes(lambda record: _contents(record, "input")),
-        outputs=changes(lambda record: _contents(record, "output")),
+        metrics=changes("metrics", same=True),
+        parameters=changes("parameters"),
+        steps=changes("steps"),
+        data=changes("data"),
+        outputs=changes("outputs"),
     )
 
 
+def facts_of(record: RunRecord) -> dict[str, Mapping[str, Any]]:
+    """Return what runs are compared by, each by name: `metrics`, `parameters`, `steps`, `data`, `outputs`."""
+    return {
+        "metrics": _metrics(record),
+        "parameters": {item.name: item.value for item in record.parameters if item.step is None},
+        "steps": {item.step: item.version for item in record.steps},
+        "data": _contents(record, "input"),
+        "outputs": _contents(record, "output"),
+    }
+
+
 def _contents(record: RunRecord, direction: str) -> Mapping[str, str]:
-    return {link.name: link.artifact.hash for link in record.artifacts if link.direction == direction}
+    # What belongs to the whole run and no step, as its snapshot, is no data.
+    links = [link for link in record.artifacts if link.step is not None]
+    # Nor is a file that the step wrote itself.
+    made = {(link.step, link.artifact.hash) for link in links if link.direction == "output"}
+    wanted = (link for link in links if link.direction == direction)
+    return {
+        link.name: link.artifact.hash
+        for link in wanted
+        if direction == "output" or (link.step, link.artifact.hash) not in made
+    }
 
 
 def _metrics(record: RunRecord) -> Mapping[str, float]:

@@ -51,7 +51,7 @@ def parameter_row(run_id: str, parameter: Parameter) -> dict[str, Any]:
     }
 
 
-def write_scraps(connection: Connection, step_run_id: int, pipeline: str, scraps: Iterable[Scrap]) -> None:
+def write_scraps(connection: Connection, run_id: str, step_run_id: int, pipeline: str, scraps: Iterable[Scrap]) -> None:
     """Write scraps, and every finite number in them as a metric; NaN cannot be ranked and stays in the scrap."""
     rows = [
         {
@@ -66,7 +66,7 @@ def write_scraps(connection: Connection, step_run_id: int, pipeline: str, scraps
         return
     connection.execute(insert(t.scrap), rows)
     metrics = [
-        {"step_run": step_run_id, "pipeline": pipeline, "name": name, "value": value}
+        {"step_run": step_run_id, "run": run_id, "pipeline": pipeline, "name": name, "value": value}
         for row in rows
         for name, value in numbers(row["name"], row["value"])
     ]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from mlops_nb.metadata.engines import check_unchanged, connect, location, refusal
 from mlops_nb.metadata.liveness import this_process
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Insert, Table
 
     from mlops_nb.metadata.records import Who
+
+# A server that is started anew is back within seconds, and a run of hours need not end for that.
+_PATIENCE_S = 10.0
+_AGAIN_S = 0.2
 
 
 class Database:
@@ -36,6 +41,10 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._writer = engine.execution_options(mlops_nb_write=True)
+        # What several SELECTs of one question see belongs together; SQLite's transactions are so anyway.
+        self._served = engine.dialect.name != "sqlite"
+        self._reader = engine.execution_options(isolation_level="REPEATABLE READ") if self._served else engine
+        self._lost_at: float | None = None
         self._here = threading.local()
         self._who = this_process()
 
@@ -104,7 +113,7 @@ class Database:
         if outer is not None:
             yield outer
             return
-        with self._refusals(), self._writer.begin() as connection:
+        with self._refusals(), self._connect(self._writer) as connection, connection.begin():
             self._here.connection = connection
             try:
                 yield connection
@@ -117,9 +126,24 @@ class Database:
         if outer is not None:
             yield outer
             return
-        with self._refusals(), self._engine.connect() as connection:
+        with self._refusals(), self._connect(self._reader) as connection:
             yield connection
             check_unchanged(connection)
+
+    def _connect(self, engine: Engine) -> Connection:
+        """Return a connection. A server that went away after the store was opened is waited for, once for a while."""
+        while True:
+            try:
+                connection = engine.connect()
+            except OperationalError:
+                now = time.monotonic()
+                self._lost_at = now if self._lost_at is None else self._lost_at
+                if not self._served or now - self._lost_at > _PATIENCE_S:
+                    raise
+                time.sleep(_AGAIN_S)
+            else:
+                self._lost_at = None
+                return connection
 
     @contextmanager
     def _refusals(self) -> Iterator[None]:

@@ -20,6 +20,16 @@ if TYPE_CHECKING:
 
 _BUSY_TIMEOUT_S = 30
 _AS_OPENED = "as opened"
+_WRITTEN = "the file that was written"
+# libpq waits for ever for a host that does not answer, and for quarters of an hour for one that fell silent.
+_SERVER = {
+    "application_name": "mlops_nb",
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
 _EXAMPLE = "A store's URL looks like `sqlite:///.mlops_nb/metadata.db` or `postgresql://user@host/database`."
 
 
@@ -46,17 +56,19 @@ def connect(url: str) -> Engine:
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
     try:
-        return create_engine(parsed, pool_pre_ping=True)
+        given = {name: value for name, value in _SERVER.items() if name not in parsed.query}
+        return create_engine(parsed, pool_pre_ping=True, connect_args=given)
     except (ImportError, NoSuchModuleError) as failure:
         message = f"The metadata store {location(parsed)} needs a PostgreSQL driver that is not installed."
-        raise StoreUnusable(message, hint="Install it: `pip install 'psycopg[binary]'`.") from failure
+        raise StoreUnusable(message, hint="Install it: `pip install 'mlops_nb[postgresql]'`.") from failure
 
 
 def location(url: URL) -> str:
     """Name a store in a message: its file, or its URL without the password."""
     if url.get_backend_name() == "sqlite" and url.database:
         return str(Path(url.database).absolute())
-    return url.render_as_string(hide_password=True)
+    # Which driver we use is our affair.
+    return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
 
 
 def refusal(failure: DBAPIError, url: URL) -> MlopsNbError:
@@ -78,14 +90,39 @@ def refusal(failure: DBAPIError, url: URL) -> MlopsNbError:
                 f"The metadata store {where} was locked by another process for more than {_BUSY_TIMEOUT_S} s.",
                 hint="Find the process that keeps it open for writing (a database browser?) and close it.",
             )
+        case ["SQLITE", "FULL" | "IOERR"]:
+            return StoreFailed(
+                f"The metadata store {where} cannot be written: {cause}.",
+                hint="Free space on its disk, then go on: mlops-nb resume last",
+            )
         case ["SQLITE", "CORRUPT"]:
             return StoreUnusable(
                 f"The metadata store {where} is damaged: {cause}.",
                 hint="Restore it from a backup, or save what is left with `sqlite3 FILE .recover`.",
             )
+        case _ if url.get_backend_name() == "sqlite":
+            return StoreFailed(f"The metadata store {where} failed: {cause}.")
         case _:
-            hint = "" if url.get_backend_name() == "sqlite" else "Check that the server runs and takes this user."
-            return StoreFailed(f"The metadata store {where} failed: {cause}.", hint=hint)
+            return _of_server(where, str(failure.orig), cause.removeprefix("connection failed: ").rstrip("."))
+
+
+def _of_server(where: str, said: str, cause: str) -> MlopsNbError:
+    # What a server refuses before a session begins comes as text without a code.
+    if "authentication failed" in said or "no password supplied" in said:
+        return StoreUnusable(
+            f"The metadata store {where} does not take this user and password.",
+            hint="Correct them in MLOPS_NB_METADATA or PGPASSWORD, or in ~/.pgpass, where libpq looks too.",
+        )
+    if "database" in said and "does not exist" in said:
+        return StoreUnusable(
+            f"The server of the metadata store {where} has no such database.",
+            hint="Make it (`createdb NAME`), or correct the URL.",
+        )
+    return StoreFailed(
+        f"The metadata store {where} failed: {cause}.",
+        hint="Check that the server runs and can be reached, and run again: what is recorded stays, and what is done "
+        "is not done again.",
+    )
 
 
 def _sqlite(url: URL) -> Engine:
@@ -154,11 +191,31 @@ def _configure(connection: Any, _record: object) -> None:
 def _begin(connection: Connection) -> None:
     # A transaction that reads first and wants to write later is refused at once when another writer came between;
     # one that says so at its start waits its turn.
-    write = connection.get_execution_options().get("mlops_nb_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    if not connection.get_execution_options().get("mlops_nb_write", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    file = Path(location(connection.engine.url))
+    written = connection.info.get(_WRITTEN)
+    if written is not None and _identity(file) != written:
+        # SQLite would go on writing to the file that has no name any more, and all of it would be lost.
+        raise _unreachable(file, "another file stands there by now" if file.exists() else "no file stands there")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    connection.info[_WRITTEN] = written or _identity(file)
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another one of its name; None when there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _unreachable(file: Path, cause: str) -> StoreUnusable:
+    if not file.exists() and _writable(file.parent):
+        fact = f"The metadata store {file} is gone: it was removed or moved while it was open ({cause})."
+        return StoreUnusable(fact, hint="Put it back, or run the notebook again: mlops-nb run NOTEBOOK")
     if file.is_dir():
         fact = f"{file} is a folder, not a metadata store."
     elif not _writable(file.parent):

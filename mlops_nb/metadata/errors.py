@@ -3,7 +3,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from mlops_nb.errors import MlopsNbError, UsageError
+
+if TYPE_CHECKING:
+    from mlops_nb.metadata.verdict_records import RecordedVerdict
 
 
 class StoreUnusable(UsageError):
@@ -50,3 +55,21 @@ class AlreadyEnded(UsageError):
     """A run or step run that has ended cannot start or end again: its record stands as it is."""
 
     code = "already-ended"
+
+
+class AlreadyDecided(UsageError):
+    """Somebody has decided already about what a run waits for; `decision` is the newest decision about it."""
+
+    code = "already-decided"
+
+    def __init__(self, decision: RecordedVerdict) -> None:
+        self.decision = decision
+        told = decision.content["findings"][0]["message"]
+        message = f"It is decided already, {decision.at:%Y-%m-%d %H:%M:%S} UTC: {told}"
+        super().__init__(message, hint="To decide otherwise, knowing that, add --overrule (`overrule=True`).")
+
+
+class AliasMoved(UsageError):
+    """An alias points elsewhere than whoever wants to move it has seen."""
+
+    code = "alias-moved"

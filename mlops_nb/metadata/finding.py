@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 _NEAR_AMONG = 1000
 _SHOWN = 5
 
-# Built once: every write asks for one of them, and building costs more than executing.
-_RUN = select(run.c.id, run.c.pipeline, run.c.status).where(run.c.id == bindparam("run")).with_for_update()
+# Built once: every write asks for one of them, and building costs more than executing. `key_share`, because rows that
+# refer to a locked one may still be written: two writers who each hold what the other refers to would wait for ever.
+_RUN = (
+    select(run.c.id, run.c.pipeline, run.c.status).where(run.c.id == bindparam("run")).with_for_update(key_share=True)
+)
 _STEP = (
     select(step_run.c.id, step_run.c.pipeline, step_run.c.status, step_run.c.started)
     .where(
@@ -27,7 +30,7 @@ _STEP = (
         step_run.c.step == bindparam("step"),
         step_run.c.status != "withdrawn",
     )
-    .with_for_update()
+    .with_for_update(key_share=True)
 )
 
 

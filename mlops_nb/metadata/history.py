@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
-from sqlalchemy import String, and_, literal, select, tuple_
+from sqlalchemy import String, and_, func, literal, or_, select, tuple_
 
 from mlops_nb.errors import did_you_mean
 from mlops_nb.metadata import tables as t
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
 
     from mlops_nb.metadata.records import Link, Parameter, Run, RunStatus, StepRun
+
+# The name of the newest run.
+_LAST = "last"
 
 
 class History(Database):
@@ -46,19 +49,23 @@ class History(Database):
         UnknownRecord
             When `before` is unknown.
         """
-        stored = "running" if status == "died" else status
+        # A run that nobody has closed since its process went is still stored as running.
+        looked_at = status in {"running", "died"}
         gone = liveness()
         with self._read() as connection:
             query = select(t.run).order_by(t.run.c.started.desc(), t.run.c.id.desc())
             if pipeline is not None:
                 query = query.where(t.run.c.pipeline == pipeline)
-            if stored is not None:
-                query = query.where(t.run.c.status == stored)
+            if status is not None:
+                either = ("running", "died") if status == "died" else (status,)
+                query = query.where(or_(*(t.run.c.status == stored for stored in either)))
             if before is not None:
                 query = query.where(_older_than(connection, before))
-            if stored != "running":
+            if not looked_at:
                 return tuple(run_of(row, gone) for row in connection.execute(query.limit(limit).offset(offset)))
-            # Which of them died, no index knows; but few runs are ever left so.
+            # Which of the running ones died, no index knows; but few runs are ever left so.
+            left = connection.execute(select(func.count()).where(t.run.c.status == "running")).scalar_one()
+            query = query.limit(offset + limit + left)
             found = (run_of(row, gone) for row in connection.execute(query))
             return tuple(islice((run for run in found if run.status == status), offset, offset + limit))
 
@@ -67,6 +74,17 @@ class History(Database):
         with self._read() as connection:
             names = select(t.pipeline_version.c.name).distinct().order_by(t.pipeline_version.c.name)
             return tuple(connection.scalars(names))
+
+    def run_asked_for(self, name: str) -> RunRecord:
+        """Return everything about the run that `run` finds by that name; `last` is the newest.
+
+        Raises
+        ------
+        UnknownRecord
+            As `run` does.
+        """
+        newest = self.runs(1) if name == _LAST else ()
+        return self.run(newest[0].id if newest else name)
 
     def run(self, name: str) -> RunRecord:
         """Return everything about the run that has this id, or the only one whose id starts so.

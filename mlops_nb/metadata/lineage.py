@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from mlops_nb.metadata import tables as t
 from mlops_nb.metadata.database import Database
+from mlops_nb.metadata.errors import UnknownRecord
 from mlops_nb.metadata.finding import find_run
 from mlops_nb.metadata.records import Artifact
 from mlops_nb.metadata.rows import link_of, links, standing
@@ -50,6 +51,21 @@ class Lineage(Database):
                 link = link_of(row)
                 found[row.step_run][link.name] = link.artifact
         return found
+
+    def run_of_step(self, step_run: int) -> str:
+        """Return the id of the run that a step run belongs to.
+
+        Raises
+        ------
+        UnknownRecord
+            When there is no such step run.
+        """
+        with self._read() as connection:
+            found = connection.execute(select(t.step_run.c.run).where(t.step_run.c.id == step_run)).scalar_one_or_none()
+        if found is None:
+            message = f"The metadata store has no step run {step_run}."
+            raise UnknownRecord(message)
+        return str(found)
 
     def artifact(self, digest: str) -> Artifact | None:
         """Return the artifact with this hash, or None."""

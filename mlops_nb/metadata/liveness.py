@@ -18,6 +18,11 @@ def this_process() -> Who:
     return Who(_user(), socket.gethostname(), pid, _identity(pid) or "")
 
 
+def process_of(pid: int) -> Who:
+    """Return another process of this host, recognisable later; one that is gone by now is so from the start."""
+    return Who(_user(), socket.gethostname(), pid, _identity(pid) or "gone")
+
+
 def is_gone(who: Who) -> bool:
     """Tell whether the process certainly no longer exists; False when it lives or cannot be seen from here.
 

@@ -9,13 +9,13 @@ from sqlalchemy import func, insert, select
 from mlops_nb.metadata import tables as t
 from mlops_nb.metadata.contents import environment_hash
 from mlops_nb.metadata.database import Database, insert_new, now
-from mlops_nb.metadata.errors import UnknownRecord
+from mlops_nb.metadata.errors import AliasMoved, UnknownRecord
 from mlops_nb.metadata.finding import require_run, require_step
 from mlops_nb.metadata.json_values import plain
 from mlops_nb.metadata.model_records import AliasMove, Model, ModelVersion, Reproduction
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from sqlalchemy import Connection, Row
 
@@ -97,28 +97,52 @@ class ModelLog(Database):
         with self._read() as connection:
             return _aliases(connection, model).get(model, {})
 
-    def move_aliases(self, model: str, moves: Mapping[str, int | None], why: str) -> tuple[AliasMove, ...]:
+    def move_aliases(
+        self,
+        model: str,
+        moves: Mapping[str, int | None],
+        why: str,
+        *,
+        verdicts: Iterable[int] = (),
+        expected: Mapping[str, int | None] | None = None,
+    ) -> tuple[AliasMove, ...]:
         """Point aliases of a model to versions, or (None) to nothing: all of them at once, or none of them.
+
+        Parameters
+        ----------
+        verdicts
+            The ids of the verdicts that the move stands on.
+        expected
+            Where aliases must point for the move to happen, as whoever decided on it saw them: of two people who move
+            at once, the second is told.
 
         Raises
         ------
         UnknownRecord
             When a version does not exist.
+        AliasMoved
+            When an alias points elsewhere than expected; nothing has moved then.
         """
         at, who = now(), str(self.who)
         with self._write() as connection:
             _lock(connection, model)
             current = _aliases(connection, model).get(model, {})
+            for alias, version in (expected or {}).items():
+                if current.get(alias) != version:
+                    raise _moved(model, alias, version, current.get(alias))
             known = set(connection.scalars(select(t.model_version.c.version).where(t.model_version.c.model == model)))
             for alias, version in moves.items():
                 if version is not None and version not in known:
                     message = f"Alias `{alias}` cannot move: model `{model}` has no version {version}."
                     raise UnknownRecord(message, hint="`mlops-nb models` lists the models and their versions.")
+            stood_on = tuple(verdicts)
             made = tuple(
-                AliasMove(model, alias, version, current.get(alias), at, who, why) for alias, version in moves.items()
+                AliasMove(model, alias, version, current.get(alias), at, who, why, stood_on)
+                for alias, version in moves.items()
             )
             if made:
-                connection.execute(insert(t.alias_move), [vars(move) for move in made])
+                rows = [{**vars(move), "verdicts": list(move.verdicts)} for move in made]
+                connection.execute(insert(t.alias_move), rows)
             return made
 
     def alias_moves(self, model: str, alias: str | None = None) -> tuple[AliasMove, ...]:
@@ -127,7 +151,10 @@ class ModelLog(Database):
         if alias is not None:
             query = query.where(t.alias_move.c.alias == alias)
         with self._read() as connection:
-            return tuple(AliasMove(*row[1:]) for row in connection.execute(query))
+            return tuple(
+                AliasMove(r.model, r.alias, r.version, r.replaced, r.at, r.who, r.why, tuple(r.verdicts or ()))
+                for r in connection.execute(query)
+            )
 
     def reproductions(self, model: str, version: int) -> tuple[Reproduction, ...]:
         """Return the later runs that came to the content of a version, oldest first."""
@@ -136,6 +163,12 @@ class ModelLog(Database):
         query = query.where(r.model == model, r.version == version).order_by(r.id)
         with self._read() as connection:
             return tuple(Reproduction(*row) for row in connection.execute(query))
+
+
+def _moved(model: str, alias: str, expected: int | None, now_at: int | None) -> AliasMoved:
+    was, stands = (f"version {version}" if version else "nothing" for version in (expected, now_at))
+    message = f"Alias `{alias}` of model `{model}` points to {stands} now, and no longer to {was}."
+    return AliasMoved(message, hint=f"Somebody moved it meanwhile: `mlops-nb models {model}` shows who, and why.")
 
 
 def _lock(connection: Connection, model: str) -> None:

@@ -73,7 +73,10 @@ class Reproduction:
 
 @dataclass(frozen=True)
 class AliasMove:
-    """An alias that was set (or, with `version` None, taken away), and the version it left."""
+    """An alias that was set (or, with `version` None, taken away), and the version it left.
+
+    `verdicts` are the ids of those that the move stood on.
+    """
 
     model: str
     alias: str
@@ -82,6 +85,7 @@ class AliasMove:
     at: datetime
     who: str
     why: str
+    verdicts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,17 @@ class Precedents(Database):
             found = connection.execute(select(t.step_run).where(t.step_run.c.id.in_(newest)))
             return {row.step: step_run_of(row) for row in found if keys.get(row.step) == row.key}
 
+    def worked_in(self, run: str) -> dict[str, str]:
+        """Return for each step of a run the id of the run that did its work: an earlier one where it was cached."""
+        own, done = t.step_run.alias("own"), t.step_run.alias("done")
+        query = (
+            select(own.c.step, func.coalesce(done.c.run, own.c.run))
+            .select_from(own.outerjoin(done, own.c.cached_from == done.c.id))
+            .where(own.c.run == run, own.c.status != "withdrawn")
+        )
+        with self._read() as connection:
+            return {row.step: row[1] for row in connection.execute(query)}
+
     def last_step_run(self, pipeline: str, step: str) -> StepRun | None:
         """Return the newest run of a step that succeeded, failed or was cached, or None: to say what has changed."""
         return self.last_step_runs(pipeline, [step]).get(step)

@@ -14,13 +14,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-RunStatus = Literal["running", "succeeded", "failed", "cancelled", "died"]
-RunEnd = Literal["succeeded", "failed", "cancelled"]
+RunStatus = Literal["running", "succeeded", "failed", "cancelled", "paused", "died"]
+RunEnd = Literal["succeeded", "failed", "cancelled", "paused"]
 StepStatus = Literal["pending", "running", "succeeded", "failed", "cached", "cancelled", "skipped", "died", "withdrawn"]
 StepEndStatus = Literal["succeeded", "failed", "cancelled", "skipped"]
-OriginKind = Literal["cli", "jupyter", "api", "schedule", "trigger", "ci"]
-ParameterSource = Literal["default", "config", "file", "command-line"]
+OriginKind = Literal["cli", "jupyter", "api", "schedule", "trigger", "ci", "search"]
+ParameterSource = Literal["default", "config", "file", "command-line", "jupyterlab"]
 Direction = Literal["input", "output"]
+# What a line of a run's history says where it is no change of status.
+RESUMES = "resumes"
+TRY_FAILED = "try-failed"
+NOTIFIED = "notified"
+NOT_NOTIFIED = "not-notified"
+PAUSED = "paused"
+DECIDED = "decided"
 
 
 @dataclass(frozen=True)
@@ -180,7 +187,11 @@ class StepEnd:
 
 @dataclass(frozen=True)
 class Run:
-    """A run as a list shows it. `died`: the record says running, but its process no longer exists."""
+    """A run as a list shows it.
+
+    `died`: the record says running, but its process no longer exists. `paused`: it ended before its end, without a
+    process, because a person is to decide whether it goes on.
+    """
 
     id: str
     pipeline: str
@@ -253,7 +264,12 @@ class Link:
 
 @dataclass(frozen=True)
 class StatusChange:
-    """One line of a run's history, in the order in which it happened; `step` is None for the run itself."""
+    """One line of a run's history, in the order in which it happened; `step` is None for the run itself.
+
+    `status` is the status that it or the step came to, or what else happened: it `resumes` the run named in `why`; a
+    try of the step failed and another follows (`try-failed`); somebody was `notified` of how it ended, or was to be
+    (`not-notified`); a person is to decide about what the step made, whose digest is `why` (`paused`), or `decided`.
+    """
 
     at: datetime
     step: str | None
@@ -274,6 +290,21 @@ class RunRecord:
     scraps: tuple[RecordedScrap, ...]
     artifacts: tuple[Link, ...]
     history: tuple[StatusChange, ...]
+
+    @property
+    def resumes(self) -> str:
+        """The run that this one went on with; empty when it is none."""
+        return next((line.why for line in self.history if line.step is None and line.status == RESUMES), "")
+
+    @property
+    def waited(self) -> bool:
+        """Whether a person was, or is, to decide about a step of it: it goes on from what that person saw."""
+        return any(line.step is not None and line.status in {PAUSED, DECIDED} for line in self.history)
+
+    @property
+    def pauses(self) -> Mapping[str, str]:
+        """The steps at which the run was held up for a person, each with the digest of what is to be decided about."""
+        return {line.step: line.why for line in self.history if line.step is not None and line.status == PAUSED}
 
 
 @dataclass(frozen=True)

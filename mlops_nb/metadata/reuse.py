@@ -92,7 +92,7 @@ def _copy_results(connection: Connection, run_id: str, steps: list[str], at: dat
     )
     for table, columns, given in (
         (t.scrap, ["name", "value", "kind"], {}),
-        (t.metric, ["pipeline", "name", "value"], {}),
+        (t.metric, ["pipeline", "name", "value"], {"run": literal(run_id)}),
         (t.event, ["artifact", "direction", "name"], {"run": literal(run_id), "at": literal(at, t.event.c.at.type)}),
     ):
         taken = select(new.c.id, *(table.c[column] for column in columns), *given.values())

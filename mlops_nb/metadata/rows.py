@@ -48,6 +48,32 @@ def run_of(row: Row[*tuple[Any, ...]], gone: Callable[[Who], bool]) -> Run:
     )
 
 
+def run_row(run: Run, environment: str) -> dict[str, Any]:
+    """Return the row of a run, whose environment has that hash; `run_of` gives the run back."""
+    return {
+        "id": run.id,
+        "pipeline": run.pipeline,
+        "version": run.version,
+        "notebook": run.notebook,
+        "status": run.status,
+        "started": run.started,
+        "finished": run.finished,
+        "who_user": run.who.user,
+        "who_host": run.who.host,
+        "who_pid": run.who.pid,
+        "who_process": run.who.process,
+        "origin_kind": run.origin.kind,
+        "origin_detail": run.origin.detail,
+        "executor": run.executor,
+        "git_commit": run.git and run.git.commit,
+        "git_dirty": run.git and run.git.dirty,
+        "git_diff_hash": run.git and run.git.diff_hash,
+        "environment": environment,
+        "why": run.why,
+        "reason": run.reason,
+    }
+
+
 def step_run_of(row: Row[*tuple[Any, ...]], *, run_died: bool = False) -> StepRun:
     """Return a step run; the step that was running when its run's process died has died with it."""
     values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it

@@ -19,8 +19,9 @@ from mlops_nb.metadata.database import Database, insert_new, now
 from mlops_nb.metadata.errors import AlreadyEnded
 from mlops_nb.metadata.finding import require_run, require_step
 from mlops_nb.metadata.json_values import plain
-from mlops_nb.metadata.records import StepStart
+from mlops_nb.metadata.records import Run, StepStart
 from mlops_nb.metadata.reuse import reuse
+from mlops_nb.metadata.rows import run_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -56,29 +57,24 @@ class RunLog(Database):
             When a run of that id exists, or a value is no JSON, or a secret is not a reference.
         """
         who, started = start.who or self.who, start.started or now()
-        version, git = start.version, start.git
+        version = start.version
         dag = plain(version.dag, f"the plan of pipeline `{version.name}`")
         parameters = [parameter_row(start.id, parameter) for parameter in start.parameters]
-        row = {
-            "id": start.id,
-            "pipeline": version.name,
-            "version": version.hash,
-            "notebook": start.notebook,
-            "status": "running",
-            "started": started,
-            "who_user": who.user,
-            "who_host": who.host,
-            "who_pid": who.pid,
-            "who_process": who.process,
-            "origin_kind": start.origin.kind,
-            "origin_detail": start.origin.detail,
-            "executor": start.executor,
-            "git_commit": git and git.commit,
-            "git_dirty": git and git.dirty,
-            "git_diff_hash": git and git.diff_hash,
-            "why": start.why,
-            "reason": "",
-        }
+        run = Run(
+            id=start.id,
+            pipeline=version.name,
+            version=version.hash,
+            notebook=start.notebook,
+            status="running",
+            started=started,
+            finished=None,
+            who=who,
+            origin=start.origin,
+            executor=start.executor,
+            git=start.git,
+            why=start.why,
+            reason="",
+        )
         steps = [
             _pending(start.id, version.name, step.name, position=position, version=step.version)
             for position, step in enumerate(start.steps)
@@ -91,7 +87,7 @@ class RunLog(Database):
                 insert_new(connection, t.pipeline_version),
                 {"name": version.name, "hash": version.hash, "dag": dag, "created": started},
             )
-            row["environment"] = environment_hash(connection, start.environment)
+            row = run_row(run, environment_hash(connection, start.environment))
             connection.execute(insert(t.run), row)
             if steps:
                 connection.execute(insert(t.step_run), steps)
@@ -164,7 +160,8 @@ class RunLog(Database):
                 changes["key"] = end.key
                 changes["key_components"] = plain(end.key_components, f"the cache key of step `{step}`")
             connection.execute(_UPDATE_STEP, {"of": found.id, **changes})
-            write_scraps(connection, found.id, found.pipeline, end.scraps)
+            write_scraps(connection, run_id, found.id, found.pipeline, end.scraps)
+            record_artifact_rows(connection, [*end.inputs.values(), *end.outputs.values()], at)
             link_artifacts(connection, run_id, found.id, "input", end.inputs, at)
             link_artifacts(connection, run_id, found.id, "output", end.outputs, at)
             self._note(connection, [_event(run_id, step, end.status, at, end.reason)])
@@ -273,6 +270,25 @@ class RunLog(Database):
             connection.execute(update(t.step_run).where(left_open), {"status": "cancelled", "finished": at})
             self._note(connection, [*events, _event(run_id, None, status, at, reason)])
 
+    def note(self, run_id: str, step: str | None, what: str, why: str = "") -> None:
+        """Record in a run's history something that changed no status, of a step of it or of the run itself.
+
+        Parameters
+        ----------
+        what
+            What it is, where a change of status has the status: `resumes`, `try-failed`, `notified`, ….
+
+        Raises
+        ------
+        UnknownRecord
+            When the run, or the step in it, is unknown.
+        """
+        with self._write() as connection:
+            require_run(connection, run_id)
+            if step is not None:
+                require_step(connection, run_id, step)
+            self._note(connection, [_event(run_id, step, what, now(), why)])
+
     def record_parameters(self, run_id: str, parameters: Iterable[Parameter]) -> None:
         """Record further parameters of a run.
 
@@ -297,7 +313,7 @@ class RunLog(Database):
         """
         with self._write() as connection:
             found = require_step(connection, run_id, step)
-            write_scraps(connection, found.id, found.pipeline, scraps)
+            write_scraps(connection, run_id, found.id, found.pipeline, scraps)
 
     def record_artifact(self, artifact: Artifact) -> None:
         """Record an artifact. One that is known by its hash stays as it was recorded first."""

@@ -19,13 +19,16 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    text,
 )
 
 from mlops_nb.metadata.columns import Json, Prose, RowId, UtcTime
 
 REVISION_TABLE = "mlops_nb_revision"
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 HEAD = REVISIONS[-1]
+
+_WITHDRAWN = text("status = 'withdrawn'")
 
 metadata = MetaData(
     naming_convention={
@@ -105,6 +108,9 @@ step_run = Table(
     Column("reason", Prose, nullable=False),
     Column("cached_from", ForeignKey("step_run.id")),
     UniqueConstraint("run", "step", "attempt"),
+    Index(None, "cached_from"),
+    # What a search leaves out: few are ever withdrawn.
+    Index("ix_step_run_withdrawn", "status", "id", sqlite_where=_WITHDRAWN, postgresql_where=_WITHDRAWN),
     # The newest of a step and status is one seek, and so is the newest success with a key.
     Index(None, "pipeline", "step", "status", "id"),
     Index(None, "pipeline", "status", "key", "step", "id"),
@@ -135,6 +141,7 @@ parameter = Table(
     Column("source", String, nullable=False),
     Column("secret", Boolean, nullable=False),
     Index(None, "run", "id"),
+    Index(None, "name", "run"),
 )
 
 scrap = Table(
@@ -156,7 +163,11 @@ metric = Table(
     Column("pipeline", String, nullable=False),
     Column("name", Prose, nullable=False),
     Column("value", Float(53), nullable=False),
+    # Of its step run, and here too: a search by a metric is then answered from an index alone.
+    Column("run", String),
     Index(None, "pipeline", "name", "value", "id"),
+    Index(None, "name", "value", "run", "step_run"),
+    Index(None, "step_run", "name"),
 )
 
 artifact = Table(
@@ -183,7 +194,8 @@ event = Table(
     Column("at", UtcTime, nullable=False),
     Index(None, "run", "id"),
     Index(None, "step_run"),
-    Index(None, "artifact"),
+    # With the direction: of data that every run reads, who made it is one seek.
+    Index(None, "artifact", "direction", "step_run"),
 )
 
 model = Table(
@@ -211,6 +223,7 @@ model_version = Table(
     Column("who", Prose, nullable=False),
     UniqueConstraint("model", "digest"),
     Index(None, "run"),
+    Index(None, "artifact"),
 )
 
 model_reproduction = Table(
@@ -226,6 +239,7 @@ model_reproduction = Table(
     Column("who", Prose, nullable=False),
     ForeignKeyConstraint(["model", "version"], ["model_version.model", "model_version.version"]),
     Index(None, "model", "version", "id"),
+    Index(None, "run"),
 )
 
 alias_move = Table(
@@ -239,6 +253,27 @@ alias_move = Table(
     Column("at", UtcTime, nullable=False),
     Column("who", Prose, nullable=False),
     Column("why", Prose, nullable=False),
+    # The ids of the verdicts that it stood on; null before there were any.
+    Column("verdicts", Json),
     ForeignKeyConstraint(["model", "version"], ["model_version.model", "model_version.version"]),
     Index(None, "model", "alias", "id"),
+)
+
+verdict = Table(
+    "verdict",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("run", ForeignKey("run.id")),
+    Column("step_run", ForeignKey("step_run.id")),
+    Column("model", String),
+    Column("version", Integer),
+    Column("judge", String, nullable=False),
+    Column("subject", Prose, nullable=False),
+    Column("decision", String, nullable=False),
+    Column("content", Json, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("who", Prose, nullable=False),
+    ForeignKeyConstraint(["model", "version"], ["model_version.model", "model_version.version"]),
+    Index(None, "run", "id"),
+    Index(None, "model", "version", "id"),
 )

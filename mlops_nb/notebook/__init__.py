@@ -9,11 +9,12 @@ from mlops_nb.notebook.file import (
     new_document,
     parse_notebook,
     read_notebook,
+    rewrite_notebook,
     write_notebook,
     write_text,
 )
 from mlops_nb.notebook.imports import import_nbformat
-from mlops_nb.notebook.settings import Output, StepSettings, read_settings, settings_from
+from mlops_nb.notebook.settings import Gate, Output, StepSettings, read_settings, settings_from
 from mlops_nb.notebook.tags import LEFT_OUT, PRELUDE, CellTags, Role, read_tags
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Cell",
     "CellTags",
     "Diagnostic",
+    "Gate",
     "Notebook",
     "NotebookError",
     "Output",
@@ -39,6 +41,7 @@ __all__ = [
     "read_notebook",
     "read_settings",
     "read_tags",
+    "rewrite_notebook",
     "settings_from",
     "write_notebook",
     "write_text",

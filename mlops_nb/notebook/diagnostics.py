@@ -29,6 +29,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "MN003": (Severity.ERROR, "no cell is tagged as a step"),
     "MN004": (Severity.WARNING, "the file is in an old notebook format"),
     "MN005": (Severity.ERROR, "a code cell is not valid Python"),
+    "MN006": (Severity.ERROR, "the notebook's kernel is not on this machine"),
     # Tags.
     "MN101": (Severity.ERROR, "a tag looks like one of ours but is not"),
     "MN102": (Severity.ERROR, "a step's name cannot be used"),
@@ -52,6 +53,11 @@ CODES: dict[str, tuple[Severity, str]] = {
     "MN303": (Severity.ERROR, "a step uses what only a skipped or test cell defines"),
     "MN305": (Severity.NOTICE, "a value cannot leave its process: its steps share one kernel"),
     "MN306": (Severity.ERROR, "a value cannot be handed to the step that needs it"),
+    # Steps of other notebooks and of packages.
+    "MN401": (Severity.ERROR, "the notebook or package of an imported step is not there, or is of another version"),
+    "MN402": (Severity.ERROR, "an imported step does not exist, or cannot stand alone"),
+    "MN403": (Severity.ERROR, "an imported step is called with other names than it takes"),
+    "MN404": (Severity.ERROR, "an imported step is given a value of another type than it takes"),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from copy import deepcopy
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SETTINGS_KEY = "mlops_nb"
+_INDENT = re.compile(r"\{\n([ \t]+)\"")
 _CURRENT = 4
 
 
@@ -69,9 +71,9 @@ def parse_notebook(text: str, path: Path) -> Notebook:
     if not isinstance(cells, list):
         message = f"{path} is not a notebook: it has no list of cells."
         raise NotebookError(message, hint="Save it from JupyterLab.")
-    metadata = document.get("metadata", {})
-    kernelspec = metadata.get("kernelspec", {})
-    language = metadata.get("language_info", {}).get("name") or kernelspec.get("language") or "python"
+    metadata = _mapping(document.get("metadata"))
+    kernelspec = _mapping(metadata.get("kernelspec"))
+    language = _mapping(metadata.get("language_info")).get("name") or kernelspec.get("language") or "python"
     return Notebook(
         path=path,
         cells=tuple(_cell(raw, index, path) for index, raw in enumerate(cells)),
@@ -87,7 +89,7 @@ def _cell(raw: Any, index: int, path: Path) -> Cell:
         message = f"{path}: cell {index + 1} is not a cell."
         raise NotebookError(message, hint="Save the notebook again from JupyterLab.")
     source = raw.get("source", "")
-    metadata = raw.get("metadata", {})
+    metadata = _mapping(raw.get("metadata"))
     tags = metadata.get("tags", [])
     settings = metadata.get(SETTINGS_KEY, {})
     return Cell(
@@ -100,6 +102,11 @@ def _cell(raw: Any, index: int, path: Path) -> Cell:
     )
 
 
+def _mapping(value: Any) -> Mapping[str, Any]:
+    """Return what should be a mapping as one; whatever else is there says nothing."""
+    return value if isinstance(value, dict) else {}
+
+
 def write_notebook(document: Mapping[str, Any], path: Path) -> None:
     """Write a notebook document, validated, beside its place and then moved onto it.
 
@@ -110,6 +117,31 @@ def write_notebook(document: Mapping[str, Any], path: Path) -> None:
     OSError
         When the folder cannot be written; an existing file is left as it was.
     """
+    write_text(path, import_nbformat().writes(_validated(document, path)) + "\n")
+
+
+def rewrite_notebook(document: Mapping[str, Any], path: Path) -> None:
+    """Write an edited document over its file so that what was not edited stays byte for byte as it is.
+
+    A file that no writer of JSON lays out so is written as JupyterLab would.
+
+    Raises
+    ------
+    NotebookError
+        When the document is not a valid notebook; nothing is written then.
+    OSError
+        When the folder cannot be written; the file is left as it was.
+    """
+    with path.open(encoding="utf-8", newline="") as file:
+        dumped = _as_laid_out(document, file.read())
+    if dumped is None:
+        write_notebook(document, path)
+        return
+    _validated(document, path)
+    write_text(path, dumped)
+
+
+def _validated(document: Mapping[str, Any], path: Path) -> Any:
     nbformat = import_nbformat()
     node = nbformat.from_dict(deepcopy(dict(document)))
     try:
@@ -117,7 +149,26 @@ def write_notebook(document: Mapping[str, Any], path: Path) -> None:
     except nbformat.ValidationError as error:
         message = f"{path} was not written: {error.message}"
         raise NotebookError(message, hint="This is a fault of mlops_nb; please report it.") from error
-    write_text(path, nbformat.writes(node) + "\n")
+    return node
+
+
+def _as_laid_out(document: Mapping[str, Any], text: str) -> str | None:
+    """Return a document's JSON in the layout of `text`: its indent, escapes, line ends; None when that is no JSON's."""
+    end = "\r\n" if "\r\n" in text else "\n"
+    bare = text.replace("\r\n", "\n")
+    body = bare.rstrip()
+    indent = _INDENT.match(body)
+    written = json.loads(body)
+    for escapes in (False, True):
+        for separators in ((",", ": "),) if indent else ((", ", ": "), (",", ":")):
+            layout: dict[str, Any] = {
+                "indent": indent and indent[1],
+                "ensure_ascii": escapes,
+                "separators": separators,
+            }
+            if json.dumps(written, **layout) == body:
+                return (json.dumps(document, **layout) + bare[len(body) :]).replace("\n", end)
+    return None
 
 
 def write_text(path: Path, text: str) -> None:

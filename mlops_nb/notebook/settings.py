@@ -7,27 +7,39 @@ same file. `StepSettings` is what the rest of the house reads.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from mlops_nb.errors import did_you_mean
 from mlops_nb.notebook.diagnostics import Diagnostic, at
 from mlops_nb.notebook.imports import import_jsonschema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from mlops_nb.notebook.cells import Cell
 
 SCHEMA_FILE = "step_settings.schema.json"
+# The rest of a model's gate can change without its step running again.
+_READ_BY_THE_KERNEL = frozenset({"data", "target", "groups", "train", "train_target", "shared_rows"})
+
+
+@dataclass(frozen=True)
+class Gate:
+    """How a dataset is judged when its step ends: by which schema, whether against a reference, whether it must be."""
+
+    name: str
+    drift: bool = True
+    required: bool = False
 
 
 @dataclass(frozen=True)
 class Output:
     """A declared output: its published name, its type and the variable that holds it when the step ends.
 
-    `columns` are those that a dataset must have, with the type of each.
+    `columns` are those that a dataset must have, with the type of each; `gate` is how it is judged, if it is;
+    `evaluate` is the gate of a model, `format` that of its file.
     """
 
     name: str
@@ -35,7 +47,36 @@ class Output:
     variable: str
     sample_input: str | None = None
     trusted: tuple[str, ...] = ()
+    format: Literal["skops", "pickle", "cloudpickle"] = "skops"
     columns: Mapping[str, str] = field(default_factory=dict, hash=False)
+    gate: Gate | None = None
+    evaluate: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The variables beside its own that publishing it reads."""
+        told = [self.evaluate.get(name, ()) for name in ("data", "target", "groups", "train", "train_target")]
+        named = [self.sample_input or (), *told]
+        return tuple(dict.fromkeys(v for names in named for v in ([names] if isinstance(names, str) else names)))
+
+    def published(self) -> dict[str, Any]:
+        """Return what the kernel that publishes it has to know, as JSON; what a gate demands is judged elsewhere.
+
+        Without a gate where there is none, and without the format of nearly all, so that they keep their keys.
+        """
+        told = {item.name: getattr(self, item.name) for item in fields(self)}
+        if self.format == "skops":
+            del told["format"]
+        told["evaluate"] = {name: value for name, value in self.evaluate.items() if name in _READ_BY_THE_KERNEL}
+        if self.gate is not None:
+            told["gate"] = asdict(self.gate)
+        return {name: value for name, value in told.items() if value or name not in {"gate", "evaluate"}}
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Self:
+        """Return the output that `published` wrote."""
+        gate = told.get("gate")
+        return cls(**{**told, "trusted": tuple(told.get("trusted", ())), "gate": Gate(**gate) if gate else None})
 
 
 @dataclass(frozen=True)
@@ -46,8 +87,13 @@ class StepSettings:
     retries: int = 0
     retry_wait_s: float = 1.0
     memory_mb: int | None = None
+    cpus: int | None = None
+    gpus: int | None = None
     cache: bool = True
+    pause: bool = False
     outputs: tuple[Output, ...] = ()
+    checks: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    search: Mapping[str, Any] = field(default_factory=dict, hash=False)
     raw: Mapping[str, Any] = field(default_factory=dict, hash=False, compare=False)
 
 
@@ -80,7 +126,19 @@ def problems(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
             found.append((where, f"`{where}` needs `{'`, `'.join(missing)}`."))
         else:
             found.append((where, f"`{where}` {_told(error)}."))
-    return found
+    return found or list(_without_lead(settings))
+
+
+def _without_lead(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the gates of which nobody can say which metric leads: saving a notebook sorts names, so order is none."""
+    for name, output in settings.get("outputs", {}).items():
+        gate = output.get("evaluate", {})
+        metrics, leads = gate.get("metrics", {}), gate.get("leads")
+        where = f"outputs.{name}.evaluate.leads"
+        if leads is None and len(metrics) > 1:
+            yield where, f"`{where}` must say which of the metrics leads: {', '.join(metrics)}."
+        elif leads is not None and leads not in metrics:
+            yield where, f"`{where}` is `{leads}`, which is none of the metrics.{did_you_mean(leads, metrics)}"
 
 
 def _told(error: Any) -> str:
@@ -91,6 +149,8 @@ def _told(error: Any) -> str:
     if error.validator in {"minimum", "exclusiveMinimum"}:
         bound = "at least" if error.validator == "minimum" else "more than"
         return f"must be {bound} {error.validator_value}, and is {error.instance!r}"
+    if error.validator == "const":
+        return f"must be {error.validator_value} for what is set with it, and is {error.instance!r}"
     return f"does not fit: {error.message}"
 
 
@@ -117,8 +177,8 @@ def read_settings(
         if wrong:
             continue
         for key, value in cell.settings.items():
-            if key == "outputs":
-                merged.setdefault("outputs", {}).update(value)
+            if key in {"outputs", "checks"}:
+                merged.setdefault(key, {}).update(value)
             elif key in merged and merged[key] != value:
                 message = f"{cell.label}: step `{step}` sets `{key}` to {value!r} here and to {merged[key]!r} before."
                 found.append(at(cell, "MN202", message, fix="Keep one of the two.", variable=key, step=step))
@@ -144,7 +204,10 @@ def settings_from(merged: Mapping[str, Any]) -> StepSettings:
         retries=merged.get("retries", 0),
         retry_wait_s=merged.get("retry_wait_s", 1.0),
         memory_mb=merged.get("memory_mb"),
+        cpus=merged.get("cpus"),
+        gpus=merged.get("gpus"),
         cache=merged.get("cache", True),
+        pause=merged.get("pause", False),
         outputs=tuple(
             Output(
                 name=name,
@@ -152,12 +215,23 @@ def settings_from(merged: Mapping[str, Any]) -> StepSettings:
                 variable=given.get("variable", name),
                 sample_input=given.get("sample_input"),
                 trusted=tuple(given.get("trusted", ())),
+                format=given.get("format", "skops"),
                 columns=given.get("columns", {}),
+                gate=_gate(name, given.get("schema", False)),
+                evaluate=given.get("evaluate", {}),
             )
             for name, given in merged.get("outputs", {}).items()
         ),
+        checks=merged.get("checks", {}),
+        search=merged.get("search", {}),
         raw=dict(merged),
     )
+
+
+def _gate(output: str, given: bool | Mapping[str, Any]) -> Gate | None:  # noqa: FBT001 - as the setting is written
+    if isinstance(given, bool):
+        return Gate(output) if given else None
+    return Gate(**{"name": output, **given})
 
 
 # Tags that have an effect here, and how they are written.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_nb.pipeline.keys import (
     KeyContext,
+    changed_parts,
     components,
     differences,
     file_hashes,
@@ -15,7 +16,10 @@ from mlops_nb.pipeline.keys import (
     source_hash,
 )
 from mlops_nb.pipeline.lock import DataflowLock, StepEvidence, evidence_from, keep_lock, read_lock, write_lock
-from mlops_nb.pipeline.plan import Plan, PlannedStep, Precedent, make_plan, reads_of
+from mlops_nb.pipeline.plan import Plan, PlannedStep, last_part, make_plan, reads_of
+from mlops_nb.pipeline.precedent import Precedent
+from mlops_nb.pipeline.schema_files import FOLDER as SCHEMAS
+from mlops_nb.pipeline.schema_files import SchemaFiles, put_gates
 from mlops_nb.pipeline.step_notebook import ADDED, ADDED_TAGS, step_document
 
 if TYPE_CHECKING:
@@ -24,23 +28,28 @@ if TYPE_CHECKING:
 __all__ = [
     "ADDED",
     "ADDED_TAGS",
+    "SCHEMAS",
     "DataflowLock",
     "KeyContext",
     "Plan",
     "PlannedStep",
     "Precedent",
+    "SchemaFiles",
     "StepEvidence",
     "StepExecutor",
     "build",
     "build_dag",
+    "changed_parts",
     "components",
     "differences",
     "evidence_from",
     "file_hashes",
     "keep_lock",
     "key_of",
+    "last_part",
     "make_plan",
     "needed",
+    "put_gates",
     "read_lock",
     "reads_of",
     "relative",

@@ -9,16 +9,19 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import posixpath
 import tokenize
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.handover import STREAMS, State
+from mlops_nb.pipeline.schema_files import schema_part
 from mlops_nb.snapshot import file_hash, module_closure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from mlops_nb.pipeline.lock import StepEvidence
     from mlops_nb.steps.step import Step
@@ -28,22 +31,30 @@ SCHEME = 2
 
 @dataclass(frozen=True)
 class KeyContext:
-    """What all steps of a run have in common: folders, environment, parameter values, environment variables."""
+    """What all steps of a run have in common: folders, environment, parameter values, environment variables.
+
+    `schemas` is the folder of the schemas by which datasets are judged. `imported` tells what identifies each step of
+    another notebook, or of a package, that a step imports.
+    """
 
     folder: Path
     root: Path
     environment: str
     parameters: Mapping[str, Any]
     variables: Mapping[str, str] = field(default_factory=dict, hash=False)
+    schemas: Path | None = None
+    imported: Callable[[Step], Mapping[str, str]] = field(default=lambda _: {}, hash=False, compare=False)
 
 
 def source_hash(step: Step) -> str:
     """Identify a step's code: cells, replayed prelude, what it publishes. Comments and blank lines do not count."""
-    published = {"outputs": [asdict(output) for output in step.settings.outputs], "metrics": list(step.metrics)}
+    published = {"outputs": [output.published() for output in step.settings.outputs], "metrics": list(step.metrics)}
     text = [*(code_text(cell.source) for cell in (*step.replay, *step.cells)), json.dumps(published, sort_keys=True)]
     return hashlib.sha256("\0".join(text).encode()).hexdigest()[:32]
 
 
+# A run asks for a cell's text when it plans, when it records and when it checks.
+@lru_cache(maxsize=1024)
 def code_text(source: str) -> str:
     """Return source without comments, blank lines and trailing spaces; unchanged where it is not plain Python."""
     try:
@@ -71,7 +82,8 @@ def code_text(source: str) -> str:
 
 def needed(step: Step, state: State) -> State:
     """Return the part of the state that the step may read: the whole of it behind a barrier."""
-    return state if step.flow.barrier else state.only(step.reads)
+    rebound = step.flow.defines.keys() | step.flow.deletes.keys()
+    return state if step.flow.barrier else state.only(step.reads, rebound)
 
 
 def components(step: Step, state: State, context: KeyContext, evidence: StepEvidence | None) -> dict[str, Any]:
@@ -92,6 +104,9 @@ def components(step: Step, state: State, context: KeyContext, evidence: StepEvid
     inputs = needed(step, state)
     streams = set(evidence.streams) if evidence else set(step.flow.ambient) & STREAMS
     files = evidence.reads_files if evidence else step.flow.reads_files
+    imported = context.imported(step)
+    # Of a notebook the imported step alone counts, not its outputs or its other steps.
+    covered = {posixpath.normpath(name.rpartition(": ")[0]) for name in imported}
     modules = {name for item in (*inputs.covariables, *inputs.hidden) for name in item.modules} | set(step.flow.imports)
     return {
         "scheme": SCHEME,
@@ -105,8 +120,10 @@ def components(step: Step, state: State, context: KeyContext, evidence: StepEvid
         },
         "variables": {name: _short(context.variables.get(name)) for name in step.variables},
         "modules": module_closure(sorted(modules), [context.folder, context.root]),
-        "files": file_hashes(files, context.folder),
-    }
+        "files": file_hashes((name for name in files if name not in covered), context.folder),
+        # Where there is none there is no such part, so that other steps keep their keys.
+        **({"imported": dict(imported)} if imported else {}),
+    } | schema_part(step, context.schemas)
 
 
 def _short(value: str | None) -> str:
@@ -126,26 +143,34 @@ def key_of(parts: Mapping[str, Any]) -> str:
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Return in words which components differ, the weightiest first."""
+    return [words for _, words, _ in changed_parts(before, now)]
+
+
+def changed_parts(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, str, Sequence[str]]]:
+    """Return which components differ, the weightiest first: the component, the same in words, and what of it."""
     if before.get("scheme") != now.get("scheme"):
-        return ["mlops_nb computes keys differently now"]
-    words: list[str] = []
+        return [("scheme", "mlops_nb computes keys differently now", ())]
+    found: list[tuple[str, str, Sequence[str]]] = []
     if before.get("source") != now.get("source"):
-        words.append("its source changed")
+        found.append(("source", "its source changed", ()))
     for part, sentence in _SENTENCES:
         changed = _changed(before.get(part, {}), now.get(part, {}))
         if changed:
-            words.append(sentence.format(", ".join(f"`{name}`" for name in changed[:3]) + ("…" if changed[3:] else "")))
+            names = ", ".join(f"`{name}`" for name in changed[:3]) + ("…" if changed[3:] else "")
+            found.append((part, sentence.format(names), changed))
     if before.get("environment") != now.get("environment"):
-        words.append("the environment changed")
-    return words
+        found.append(("environment", "the environment changed", ()))
+    return found
 
 
 _SENTENCES = (
     ("parameters", "the parameter {} changed"),
     ("inputs", "{} changed"),
+    ("imported", "the imported step {} changed"),
     ("files", "the file {} changed"),
     ("variables", "the environment variable {} changed"),
     ("modules", "the module {} changed"),
+    ("schemas", "the schema {} changed"),
     ("ambient", "the ambient state {} changed"),
 )
 

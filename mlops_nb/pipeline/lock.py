@@ -11,7 +11,7 @@ change only when the dataflow has changed.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.errors import UsageError
@@ -88,7 +88,7 @@ def evidence_from(given: Mapping[str, Any], source: str = "") -> StepEvidence:
 
 def write_lock(path: Path, lock: DataflowLock) -> bool:
     """Write a lock when it differs from the file; say whether it did."""
-    steps = {name: {key: value for key, value in asdict(item).items() if value} for name, item in lock.steps.items()}
+    steps = {name: {key: value for key, value in vars(item).items() if value} for name, item in lock.steps.items()}
     text = json.dumps({"format": FORMAT, "steps": steps}, indent=1, ensure_ascii=False) + "\n"
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return False

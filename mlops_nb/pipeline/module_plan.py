@@ -25,7 +25,7 @@ from mlops_nb.steps.flow import reach
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from mlops_nb.notebook import Diagnostic
+    from mlops_nb.notebook import Diagnostic, Notebook
     from mlops_nb.steps import Step, StepGraph
 
 _FRAME = re.compile(r"^# mlops-nb frame: \w+$", re.MULTILINE)
@@ -36,13 +36,13 @@ _WITH_IDS = (4, 5)
 
 
 class EditsHaveErrors(UsageError):  # noqa: N818 - the name of the fact
-    """The modules' edits would leave the notebook with errors."""
+    """Edits that come back would leave the notebook with errors."""
 
     code = "edits-have-errors"
 
     def __init__(self, graph: StepGraph) -> None:
-        message = f"With the modules' edits {graph.notebook.path} would have errors; nothing was written."
-        super().__init__(message, hint="Mend the modules, and take them back again.")
+        message = f"With the edits {graph.notebook.path} would have errors; nothing was written."
+        super().__init__(message, hint="Mend them where you made them, and take them back again.")
         self.diagnostics: tuple[Diagnostic, ...] = graph.diagnostics
 
 
@@ -78,8 +78,8 @@ def _only_words(step: Step, calls: Mapping[str, frozenset[str]]) -> set[str]:
 
 def _published(step: Step) -> set[str]:
     outputs = step.settings.outputs
-    samples = {output.sample_input for output in outputs if output.sample_input is not None}
-    return {*(output.variable for output in outputs), *samples, *step.metrics}
+    inputs = {name for output in outputs for name in output.inputs}
+    return {*(output.variable for output in outputs), *inputs, *step.metrics}
 
 
 def make_modules(graph: StepGraph, folder: Path) -> ModuleExport:
@@ -123,15 +123,36 @@ def with_edits(graph: StepGraph, folder: Path) -> dict[str, Any]:
     EditsHaveErrors
         When the notebook would have errors.
     """
-    notebook = graph.notebook
+    require_ids(graph.notebook)
+    document = import_modules(graph.notebook, folder)
+    checked(graph, document)
+    return document
+
+
+def require_ids(notebook: Notebook) -> None:
+    """Refuse a notebook whose format has no cell ids.
+
+    Raises
+    ------
+    ModuleError
+        When it has none: its cells could not be found again.
+    """
     if notebook.nbformat < _WITH_IDS:
         message = f"{notebook.path} is in notebook format {'.'.join(map(str, notebook.nbformat))}, without cell ids."
         raise ModuleError(message, hint="Save it from JupyterLab, which gives its cells ids, and export it again.")
-    document = import_modules(notebook, folder)
-    edited = read_steps(parse_notebook(json.dumps(document), notebook.path))
+
+
+def checked(graph: StepGraph, document: Mapping[str, Any]) -> None:
+    """Refuse edits that would leave the notebook with errors.
+
+    Raises
+    ------
+    EditsHaveErrors
+        When the edited document has some.
+    """
+    edited = read_steps(parse_notebook(json.dumps(document), graph.notebook.path))
     if has_errors(edited.diagnostics):
         raise EditsHaveErrors(edited)
-    return document
 
 
 def changes_since_export(graph: StepGraph, folder: Path) -> tuple[Change, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.errors import UsageError
@@ -14,7 +14,7 @@ from mlops_nb.pipeline.module_cells import MarkedCell, marked_cells, tags_of
 from mlops_nb.pipeline.module_text import HEADER, digest, frame_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from mlops_nb.notebook.cells import Cell, Notebook
@@ -109,17 +109,11 @@ def compare(notebook: Notebook, folder: Path) -> list[Change]:
         When the modules cannot be read.
     """
     modules = read_modules(folder)
-    known = {cell.id: cell for cell in notebook.code_cells}
     exported = {key for module in modules for key in module.exported}
     marked = {cell.id for module in modules for cell in module.cells}
     changes: list[Change] = []
     for module in modules:
-        for cell in module.cells:
-            changes += _compare_cell(module, cell, known.get(cell.id))
-        for key in module.exported.keys() - marked:
-            if key in known:
-                changes.append(_change("removed", "module", module, key, known[key], "was removed"))
-        changes += _moved(module, known)
+        changes += compare_cells(notebook, module, marked)
         if not module.is_framed:
             message = f"{module.path.name}: lines outside the cells were edited; an export writes them anew."
             changes.append(Change("frame", "module", module.path.name, message))
@@ -129,6 +123,30 @@ def compare(notebook: Notebook, folder: Path) -> list[Change]:
                 message = f"{ours.label} is new in the notebook."
                 changes.append(Change("added", "notebook", "", message, ours.id))
     return changes
+
+
+def compare_cells(notebook: Notebook, module: ExportedModule, elsewhere: Container[str] = ()) -> list[Change]:
+    """Return what was edited in one module's cells since the export, on either side, in the module's order.
+
+    Parameters
+    ----------
+    notebook
+        The notebook as it is now.
+    module
+        The module.
+    elsewhere
+        Ids of cells that other modules hold now: one that moved there was not removed.
+    """
+    known = {cell.id: cell for cell in notebook.code_cells}
+    there = {cell.id for cell in module.cells}
+    changes = [change for cell in module.cells for change in _compare_cell(module, cell, known.get(cell.id))]
+    for key, (sha, _) in module.exported.items():
+        if key in known and key not in there and key not in elsewhere:
+            removed = _change("removed", "module", module, key, known[key], "was removed")
+            if digest(known[key].source) != sha:
+                removed = replace(removed, side="both", message=f"{removed.message[:-1]} and edited in the notebook.")
+            changes.append(removed)
+    return [*changes, *_moved(module, known)]
 
 
 def _is_exported(cell: Cell) -> bool:
@@ -204,7 +222,18 @@ def import_modules(notebook: Notebook, folder: Path) -> dict[str, Any]:
         When a cell was edited on both sides, when lines outside the cells were edited or cells were moved (a notebook
         has no place for that), or when the modules cannot be read.
     """
-    changes = compare(notebook, folder)
+    return carry(notebook, read_modules(folder), compare(notebook, folder))
+
+
+def carry(notebook: Notebook, modules: Sequence[ExportedModule], changes: Iterable[Change]) -> dict[str, Any]:
+    """Return the notebook's document with those of the changes in it that were made in modules.
+
+    Raises
+    ------
+    ModuleError
+        As `import_modules`.
+    """
+    changes = tuple(changes)
     for change in changes:
         if change.side == "both":
             hint = "Undo one of the two edits, or copy it over by hand, and try again."
@@ -216,7 +245,6 @@ def import_modules(notebook: Notebook, folder: Path) -> dict[str, Any]:
             raise ModuleError(message, hint=hint)
     document: dict[str, Any] = deepcopy(dict(notebook.document))
     places = {cell.id: cell.index for cell in notebook.cells}
-    modules = read_modules(folder)
     written = {cell.id: cell for module in modules for cell in module.cells}
     ours = [change for change in changes if change.side == "module" and change.cell is not None]
     for change in ours:
@@ -257,11 +285,13 @@ def _merged(
                 behind.setdefault(place, []).append(cell)
             elif cell.id in places:
                 place = places[cell.id]
+    in_lines = any(isinstance(cell.get("source"), list) for cell in cells)
     for place in range(-1, len(cells)):
         if place >= 0 and place not in removed:
             yield cells[place]
         for cell in behind.get(place, ()):
-            yield code_cell(_trimmed(cell.source), cell.id, tags=cell.tags)
+            made = code_cell(_trimmed(cell.source), cell.id, tags=cell.tags)
+            yield {**made, "source": made["source"].splitlines(keepends=True)} if in_lines else made
 
 
 def _check_id(cell: MarkedCell, module: ExportedModule) -> None:

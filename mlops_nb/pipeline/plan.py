@@ -19,16 +19,17 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import ArtifactMissing
-from mlops_nb.handover import STREAMS, Delta, State
-from mlops_nb.pipeline.keys import components, differences, file_hashes, key_of, needed, source_hash
+from mlops_nb.errors import UsageError, did_you_mean
+from mlops_nb.handover import STREAMS, State
+from mlops_nb.pipeline.keys import components, file_hashes, key_of, needed, source_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
-    from mlops_nb.artifacts import ArtifactStore
-    from mlops_nb.metadata import MetadataStore, StepRun
+    from mlops_nb.metadata import StepRun
     from mlops_nb.pipeline.keys import KeyContext
     from mlops_nb.pipeline.lock import DataflowLock, StepEvidence
+    from mlops_nb.pipeline.precedent import Precedent
     from mlops_nb.steps.graph import StepGraph
     from mlops_nb.steps.step import Step
 
@@ -39,8 +40,8 @@ EVERYTHING = "*"
 class PlannedStep:
     """One line of a plan.
 
-    `status` is `cached`, `run`, or `maybe` (its inputs are not known yet). `needs` are the steps whose results it
-    takes, `after` the further ones it waits for; `writes` what it is expected to change (`*`: anything).
+    `status` is `cached`, `run`, `maybe` (its inputs are not known yet), or `left-out`. `needs` are the steps whose
+    results it takes, `after` the further ones it waits for; `writes` what it is expected to change (`*`: anything).
     """
 
     step: Step
@@ -82,10 +83,11 @@ class PlannedStep:
 
 @dataclass(frozen=True)
 class Plan:
-    """A plan of one run, in the notebook's order."""
+    """A plan of one run, in the notebook's order; `left_out` are the steps behind the one that it stops after."""
 
     graph: StepGraph
     steps: tuple[PlannedStep, ...]
+    left_out: tuple[PlannedStep, ...] = ()
 
     def step(self, name: str) -> PlannedStep:
         """Return the planned step of that name."""
@@ -97,57 +99,6 @@ class Plan:
         return tuple(step for step in self.steps if step.status != "cached")
 
 
-class Precedent:
-    """What the log and the artifact store know of earlier runs of a pipeline's steps."""
-
-    def __init__(self, log: MetadataStore, store: ArtifactStore, pipeline: str, steps: Iterable[str]) -> None:
-        names = list(steps)
-        self._log = log
-        self._store = store
-        self._pipeline = pipeline
-        self._deltas: dict[str, Delta] = {}
-        self.last = log.last_step_runs(pipeline, names)
-        self.seconds = log.typical_seconds(pipeline, names)
-
-    def hit(self, step: Step, key: str) -> StepRun | None:
-        """Return the past success that stands for this key, if all it left is still there."""
-        if not step.settings.cache or self.outside(step):
-            return None
-        last = self.last.get(step.name)
-        if last is not None and last.key == key and last.status in {"succeeded", "cached"}:
-            found: StepRun | None = last
-        elif last is None:
-            return None
-        else:
-            found = self._log.latest_success(self._pipeline, step.name, key)
-        if found is None or not self.intact(found):
-            return None
-        return found
-
-    def outside(self, step: Step) -> str:
-        """Return what the step did last time that nobody can follow, unless its settings trust it all the same."""
-        last = self.last.get(step.name)
-        done = last.outcome.get("evidence", {}).get("outside", ()) if last is not None else ()
-        return done[0] if done and "cache" not in step.settings.raw else ""
-
-    def intact(self, past: StepRun) -> bool:
-        """Say whether the state that a past step run left can still be read."""
-        digest = str(past.outcome.get("delta", ""))
-        if not digest or not self._store.has(digest):
-            return False
-        delta = self.delta(past)
-        items = (*delta.changed, *delta.ambient.values())
-        return all(self._store.has(item.blob) for item in items if item.blob)
-
-    def delta(self, past: StepRun) -> Delta:
-        """Return what a past step run did to the state."""
-        digest = str(past.outcome["delta"])
-        if digest not in self._deltas:
-            # A plan asks several times for each step, and what has a digest never changes.
-            self._deltas[digest] = Delta.from_json(self._store.get(digest))
-        return self._deltas[digest]
-
-
 def make_plan(  # noqa: PLR0913 - what a plan depends on
     graph: StepGraph,
     context: KeyContext,
@@ -155,7 +106,7 @@ def make_plan(  # noqa: PLR0913 - what a plan depends on
     precedent: Precedent,
     *,
     fresh: bool = False,
-    only: frozenset[str] | None = None,
+    to: str = "",
     forced: frozenset[str] = frozenset(),
 ) -> Plan:
     """Plan a run.
@@ -172,28 +123,31 @@ def make_plan(  # noqa: PLR0913 - what a plan depends on
         Earlier runs' results.
     fresh
         Run every step, whatever is known.
-    only
-        Leave every other step out (they and what they need must be named here).
+    to
+        The last step that is to run; all when empty.
     forced
         Steps that must run because a later one takes from their kernel what cannot leave it.
     """
     state = State()
     unknown: dict[str, str] = {}
     planned: list[PlannedStep] = []
+    left_out: list[PlannedStep] = []
     files = _Files(context, precedent)
     kernels = graph.kernels()
     for step in graph.steps:
-        if only is not None and step.name not in only:
-            continue
         source = source_hash(step)
         proven = lock.proven(step.name, source)
-        needs, after = _edges(step, proven, planned, kernels)
+        needs, after = _edges(step, proven, [*planned, *left_out], kernels)
         writes = _writes(step, proven)
+        if to and any(earlier.name == to for earlier in planned):
+            why = f"the run stops after `{to}`"
+            left_out.append(PlannedStep(step, source, "left-out", why, needs, after, writes, proven))
+            continue
         blocked = _blocked(step, state, unknown)
         parts: dict[str, Any] = {}
         key, hit, because = "", None, ""
         if not blocked:
-            parts = components(step, state, context, proven)
+            parts = components(step, state, context, proven or precedent.evidence(step.name, source))
             key = key_of(parts)
             because = "it is run anew, as asked" if fresh else files.stale(step.name)
             if step.name in forced:
@@ -229,8 +183,24 @@ def make_plan(  # noqa: PLR0913 - what a plan depends on
         )
     also = (_kernels_needed(planned, precedent) | _shared(planned, kernels)) - forced
     if also:
-        return make_plan(graph, context, lock, precedent, fresh=fresh, only=only, forced=forced | also)
-    return Plan(graph, tuple(planned))
+        return make_plan(graph, context, lock, precedent, fresh=fresh, to=to, forced=forced | also)
+    return Plan(graph, tuple(planned), tuple(left_out))
+
+
+def last_part(graph: StepGraph, name: str) -> str:
+    """Return the step that a run to `name` stops after: of a step that is continued later, its last part.
+
+    Raises
+    ------
+    UsageError
+        When the notebook has no such step, with the nearest.
+    """
+    parts = [step.name for step in graph.steps if name in {step.name, step.tag}]
+    if not parts:
+        names = [step.name for step in graph.steps]
+        message = f"{graph.notebook.path.name} has no step `{name}`.{did_you_mean(name, names)}"
+        raise UsageError(message, hint=f"Its steps are {', '.join(f'`{known}`' for known in names)}.")
+    return parts[-1]
 
 
 def _shared(planned: list[PlannedStep], kernels: Mapping[str, str]) -> frozenset[str]:
@@ -270,7 +240,7 @@ def _blocked(step: Step, state: State, unknown: Mapping[str, str]) -> dict[str, 
         return {EVERYTHING: unknown[EVERYTHING]}
     # What is known of the state says which further names the step's functions read.
     reads = set(step.reads)
-    reads |= {name for item in state.only(reads).covariables for name in (*item.names, *item.globals)}
+    reads |= {name for item in needed(step, state).covariables for name in (*item.names, *item.globals)}
     found = {name: writer for name, writer in unknown.items() if name in reads}
     found |= {
         name: writer
@@ -328,19 +298,10 @@ def _is_unknown(evidence: StepEvidence | None) -> bool:
 
 
 def _because(step: Step, parts: Mapping[str, Any], precedent: Precedent, blocked: Mapping[str, str]) -> str:
-    last = precedent.last.get(step.name)
     if blocked:
         writers = ", ".join(f"`{name}`" for name in dict.fromkeys(blocked.values()))
         return f"it takes what {writers} will make"
-    if not step.settings.cache:
-        return "its cache is switched off"
-    if outside := precedent.outside(step):
-        return f"it {outside}, and nobody sees what that reads; tag it `cache:enabled` to reuse its result all the same"
-    if last is None:
-        return "it never ran"
-    if last.status == "failed":
-        return "it failed last time"
-    return " and ".join(differences(last.key_components, parts)) or "its stored results are gone"
+    return precedent.because(step, parts) or "its stored results are gone"
 
 
 class _Files:

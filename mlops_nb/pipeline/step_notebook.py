@@ -14,13 +14,12 @@ from __future__ import annotations
 
 import json
 from copy import deepcopy
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.notebook import Role, code_cell, new_document, read_tags
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from mlops_nb.notebook import Notebook
     from mlops_nb.steps.step import Step
@@ -42,6 +41,8 @@ def step_document(  # noqa: PLR0913 - what a step notebook is made of
     unchecked: Iterable[str] = (),
     kept: Iterable[str] = (),
     live: bool = False,
+    seed: int | None = None,
+    gates: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the notebook document that runs one step.
 
@@ -63,16 +64,22 @@ def step_document(  # noqa: PLR0913 - what a step notebook is made of
         Names whose values were seen to come back as something else.
     live
         The kernel is that of the step before: what is there stays, and only what is missing is thawed.
+    seed
+        Where the random streams of a fresh kernel start.
+    gates
+        By what the step's datasets are judged, by output, as `put_gates` gives it.
     """
     cells: list[dict[str, Any]] = []
+    start = {} if live or seed is None else {"seed": seed}
     if step.replay and not live:
-        cells.append(_added("prepare", _call("handover", "prepare")))
+        cells.append(_added("prepare", _call("handover", "prepare", **start)))
+        start = {}
         cells += [_own(notebook, cell.index, f"replay-{cell.id}"[:64], (*cell.tags, REPLAYED)) for cell in step.replay]
     wanted = None if names is None else sorted(names)
     numbered = [step.number] if step.history and not live else []
     look = {} if live or not unchecked else {"unchecked": sorted(unchecked)}
     begin = "go_on" if live else "begin"
-    cells.append(_added("begin", _call("handover", begin, store_url, state, wanted, *numbered, **look)))
+    cells.append(_added("begin", _call("handover", begin, store_url, state, wanted, *numbered, **look, **start)))
     for cell in step.cells:
         tags = cell.tags
         if read_tags(cell)[0].role is Role.PARAMETERS and "parameters" not in tags:
@@ -80,11 +87,13 @@ def step_document(  # noqa: PLR0913 - what a step notebook is made of
             tags = (*tags, "parameters")
         cells.append(_own(notebook, cell.index, cell.id, tags))
     if step.settings.outputs or step.metrics:
-        spec = {
+        spec: dict[str, Any] = {
             "step": step.name,
-            "outputs": [asdict(output) for output in step.settings.outputs],
+            "outputs": [output.published() for output in step.settings.outputs],
             "metrics": list(step.metrics),
         }
+        if gates:
+            spec["gates"] = dict(gates)
         cells.append(_added("publish", _call("scraps.glue", "publish", store_url, json.dumps(spec, sort_keys=True))))
     noted: dict[str, Any] = {"history": step.history} | ({"kept": sorted(kept)} if kept else {})
     end = _call("handover", "end", step.name, list(step.flow.imports), list(step.patches), **noted)

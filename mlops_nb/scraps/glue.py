@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import random
 import sys
 import warnings
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import (
     PARQUET,
+    PICKLE,
     PNG,
     SKOPS,
     SVG,
@@ -38,6 +40,7 @@ from mlops_nb.artifacts import (
 )
 from mlops_nb.errors import MlopsNbError, UsageError, did_you_mean
 from mlops_nb.notebook import Output
+from mlops_nb.scraps.evaluation import publish_evaluation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -63,18 +66,19 @@ def publish_spec(step: str, outputs: Iterable[Output], metrics: Iterable[str] = 
 
     `metrics` are the names that the step's `pipeline-metrics` cells mention.
     """
-    return json.dumps({"step": step, "outputs": [asdict(output) for output in outputs], "metrics": list(metrics)})
+    return json.dumps({"step": step, "outputs": [output.published() for output in outputs], "metrics": list(metrics)})
 
 
 def publish(store_url: str, spec: str) -> None:
     """Publish a step's declared outputs and metrics as scraps of the notebook this kernel executes.
 
-    1. Each output is looked up in the notebook's namespace and put into its open format.
-    2. What is content goes to the artifact store, and a reference to it is glued; a value is glued as it is.
-    3. Each number of a `metrics` output is glued under its own name, a single one under the output's; under
+    1. Each dataset that has a gate is judged by it, and the verdicts are glued.
+    2. Each output is looked up in the notebook's namespace and put into its open format.
+    3. What is content goes to the artifact store, and a reference to it is glued; a value is glued as it is.
+    4. Each number of a `metrics` output is glued under its own name, a single one under the output's; under
        `OUTPUT.NAME` where another output of the step, or a `pipeline-metrics` name with another number, has the name
        already.
-    4. What went wrong with any of them is raised together at the end, so that all of it can be mended at once.
+    5. What went wrong with any of them is raised together at the end, so that all of it can be mended at once.
 
     The namespace, the random streams and the warning filters stay as the user's cells left them.
 
@@ -86,14 +90,37 @@ def publish(store_url: str, spec: str) -> None:
     from IPython import get_ipython
 
     declared = json.loads(spec)
-    outputs = [Output(**{**given, "trusted": tuple(given.get("trusted", ()))}) for given in declared["outputs"]]
+    outputs = [Output.from_json(given) for given in declared["outputs"]]
     namespace: Mapping[str, Any] = get_ipython().user_ns
     with _undisturbed():
-        _publish(ArtifactStore(store_url), declared["step"], outputs, declared["metrics"], namespace)
+        store = ArtifactStore(store_url)
+        refused = _judge(store, declared.get("gates", {}), outputs, namespace)
+        _publish(store, declared["step"], outputs, declared["metrics"], namespace, refused)
 
 
-def _publish(
-    store: ArtifactStore, step: str, outputs: Sequence[Output], metrics: Iterable[str], namespace: Mapping[str, Any]
+def _judge(
+    store: ArtifactStore, gates: Mapping[str, Any], outputs: Sequence[Output], namespace: Mapping[str, Any]
+) -> frozenset[str]:
+    """Judge the datasets that have a gate, glue the verdicts, and return the names of those that are refused."""
+    refused = set()
+    for output in outputs:
+        if output.gate is not None and output.variable in namespace:
+            from mlops_nb.scraps.judge import judge_table
+
+            for name, verdict in judge_table(output, namespace[output.variable], gates.get(output.name, {}), store):
+                _glue(name, encode_json(verdict.to_json()), "verdict", output.name)
+                if verdict.decision == "stop":
+                    refused.add(output.name)
+    return frozenset(refused)
+
+
+def _publish(  # noqa: PLR0913, PLR0917 - what a step publishes, and from where
+    store: ArtifactStore,
+    step: str,
+    outputs: Sequence[Output],
+    metrics: Iterable[str],
+    namespace: Mapping[str, Any],
+    refused: frozenset[str] = frozenset(),
 ) -> None:
     measured: dict[str, dict[str, int | float]] = {}
     wrong: list[tuple[str, str]] = []
@@ -106,6 +133,9 @@ def _publish(
             else:
                 _glue(output.name, _stored(output, store, namespace), output.type, output.name)
         except (CannotStore, UsageError) as error:
+            if output.name in refused:
+                # What a column of several types is, its verdict says better than Parquet.
+                continue
             place = f"Step `{step}` cannot publish output `{output.name}` ({output.type}, variable `{output.variable}`)"
             wrong.append((f"{place}: {error.message}", error.hint))
     contents = {output.variable for output in outputs if output.type == "metrics"}
@@ -141,9 +171,13 @@ def _stored(output: Output, store: ArtifactStore, namespace: Mapping[str, Any]) 
             digest, length = store.put(picture.svg)
             more = {"svg": digest, "svg_media_type": SVG, "svg_bytes": length}
         return _reference(output, store, picture.png, PNG, **more)
-    sample_input = None if output.sample_input is None else _looked_up(output.sample_input, namespace)
-    model = dump_model(value, sample_input=sample_input, trusted=output.trusted)
-    more = {"estimator": type_name(value), "trusted": list(model.trusted)}
+    sample_name = output.sample_input or output.evaluate.get("data")
+    sample_input = None if sample_name is None else _looked_up(sample_name, namespace)
+    model = dump_model(value, sample_input=sample_input, trusted=output.trusted, format=output.format)
+    more = {"estimator": type_name(value), "trusted": list(model.trusted), "format": model.format}
+    if output.evaluate:
+        read = {name: _looked_up(name, namespace) for name in output.inputs}
+        more["evaluation"] = encode_json(publish_evaluation(output.name, output.evaluate, read, store))
     if model.signature is not None:
         sample = dump_table(model.sample)
         digest, length = store.put(sample.data)
@@ -154,7 +188,7 @@ def _stored(output: Output, store: ArtifactStore, namespace: Mapping[str, Any]) 
             "sample_input_bytes": length,
             "sample_input_rows": sample.rows,
         }
-    return _reference(output, store, model.data, SKOPS, **more)
+    return _reference(output, store, model.data, SKOPS if model.format == "skops" else PICKLE, **more)
 
 
 def _check_columns(declared: Mapping[str, str], found: Iterable[Column]) -> None:
@@ -190,10 +224,10 @@ def _reference(output: Output, store: ArtifactStore, data: bytes, media_type: st
 
 def _metrics(name: str, value: Any) -> dict[str, int | float]:
     items = value.items() if isinstance(value, Mapping) or type_name(value).endswith(".Series") else None
-    alone = _number(value) if items is None else None
-    if alone is not None:
-        return {name: alone}
     if items is None:
+        alone = _number(value)
+        if alone is not None:
+            return {name: alone}
         message = f"it is a `{type_name(value)}`, and metrics are a number or a mapping of names to numbers."
         raise CannotStore(message, hint='Give a number, or a dictionary such as `{"accuracy": 0.93}`.')
     found: dict[str, int | float] = {}
@@ -286,10 +320,12 @@ def _warn(text: str) -> None:
 
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Let predicting and drawing neither warn nor draw from the user's random streams."""
+    """Let judging, predicting and drawing neither warn, nor set variables, nor draw from the user's random streams."""
     stream = random.getstate()
     numpy = sys.modules.get("numpy")
     numpy_stream = numpy.random.get_state() if numpy is not None else None
+    # scikit-learn sets some of its own accord when it is imported.
+    environment = dict(os.environ)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -298,3 +334,6 @@ def _undisturbed() -> Iterator[None]:
         random.setstate(stream)
         if numpy is not None:
             numpy.random.set_state(numpy_stream)
+        if environment != os.environ:
+            os.environ.clear()
+            os.environ.update(environment)

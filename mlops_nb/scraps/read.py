@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-Kind = Literal["metric", "value", "dataset", "model", "figure"]
+Kind = Literal["metric", "value", "dataset", "model", "figure", "verdict"]
 FORMAT = 1
 _PREFIX = "application/scrapbook.scrap."
 _NOT_FINITE = frozenset({"nan", "inf", "-inf"})
@@ -21,7 +21,10 @@ _NOT_FINITE = frozenset({"nan", "inf", "-inf"})
 
 @dataclass(frozen=True)
 class Reference:
-    """What a scrap says of a dataset, model or figure in the artifact store; `svg` and `sample_input` are digests."""
+    """What a scrap says of a dataset, model or figure in the artifact store; `svg` and `sample_input` are digests.
+
+    `evaluation` is where the data is that a model is judged on (`scraps.evaluation`).
+    """
 
     type: str
     artifact: str
@@ -33,12 +36,14 @@ class Reference:
     svg_media_type: str | None = None
     svg_bytes: int | None = None
     estimator: str | None = None
+    format: str | None = None
     trusted: tuple[str, ...] = ()
     signature: Signature | None = None
     sample_input: str | None = None
     sample_input_media_type: str | None = None
     sample_input_bytes: int | None = None
     sample_input_rows: int | None = None
+    evaluation: Mapping[str, Any] | None = field(default=None, hash=False)
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ class Scrap:
     name
         Its name, unique in the notebook: of two scraps with one name the later one counts, as in scrapbook.
     kind
-        `metric` (a number), `value`, `dataset`, `model` or `figure`.
+        `metric` (a number), `value`, `dataset`, `model`, `figure`, or `verdict` (of a dataset that has a gate).
     value
         What a log can keep of it, always JSON: the number or value; a reference's digest; None of what scrapbook
         holds in the notebook itself and JSON cannot (a frame, a display).
@@ -159,7 +164,7 @@ def _published(glued: Any, marks: Mapping[str, Any], cell: int) -> Scrap:
         message = f"The scrap `{glued.name}` was published by a newer version of mlops_nb."
         raise MlopsNbError(message, hint="Read the notebook with that version.")
     kind, output = marks["kind"], marks.get("output")
-    if kind in {"metric", "value"}:
+    if kind in {"metric", "value", "verdict"}:
         value = None if marks.get("null") else decode_json(data)
         return Scrap(glued.name, kind, value, cell, glued.encoder, output)
     known = {name: data[name] for name in Reference.__dataclass_fields__ if name in data}
@@ -169,6 +174,8 @@ def _published(glued: Any, marks: Mapping[str, Any], cell: int) -> Scrap:
         known["trusted"] = tuple(known["trusted"])
     if "signature" in known:
         known["signature"] = Signature.from_json(known["signature"])
+    if "evaluation" in known:
+        known["evaluation"] = decode_json(known["evaluation"])
     reference = Reference(**known)
     return Scrap(glued.name, kind, reference.artifact, cell, glued.encoder, output, reference)
 

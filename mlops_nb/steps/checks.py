@@ -105,8 +105,8 @@ def check_outputs(steps: Sequence[Step]) -> list[Diagnostic]:
         if step.flow.barrier or step.flow.stars:
             return found
         for output in step.settings.outputs:
-            for name in (output.variable, output.sample_input):
-                if name is not None and name not in known:
+            for name in (output.variable, *output.inputs):
+                if name not in known:
                     cell = next((c for c in step.cells if output.name in c.settings.get("outputs", {})), step.cells[0])
                     message = (
                         f"{cell.label} (step `{step.name}`) declares the output `{output.name}` as the variable "

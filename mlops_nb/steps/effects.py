@@ -91,6 +91,9 @@ def _plain(node: ast.AST) -> bool:
     match node:
         case ast.Lambda():
             return True
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="mlops_nb"), attr="step")):
+            # It only reads a step of another notebook: what it gives travels, and is not made again in each step.
+            return all(_plain(given) for given in (*node.args, *(keyword.value for keyword in node.keywords)))
         case ast.Subscript(value=ast.Name(id=name)):
             return name in _GENERICS
         case ast.Attribute(value=value):

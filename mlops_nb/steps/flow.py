@@ -117,6 +117,8 @@ def reach(names: Iterable[str], calls: Mapping[str, Collection[str]], holds: Map
     calls, holds
         As in `Flow`, of everything that ran before.
     """
+    if not calls:
+        return set()
     found: set[str] = set()
     seen: set[str] = set()
     waiting = list(names)
@@ -155,6 +157,8 @@ def _then(first: Flow, second: Flow) -> Flow:
 
 def _registries(first: Flow, second: Flow) -> set[str]:
     """Return the names that functions of `first`, which `second` uses, may put something into (`@register def f()`)."""
+    if not first.bodies:
+        return set()
     used = {*second.uses, *reach(second.uses, first.calls, first.holds)}
     return {name for function in used & first.bodies.keys() for name in first.bodies[function].may_change}
 

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -115,10 +116,7 @@ def read_steps(notebook: Notebook, overrides: Mapping[str, Mapping[str, Any]] | 
         ]
     )
     found += wrong
-    # Blank cells do not count, left-out ones do: Restart-and-Run-All runs them.
-    running = [cell for cell in notebook.code_cells if cell.source.strip()]
-    numbers = {cell.id: 1 + sum(other.index < cell.index for other in running) for cell in notebook.code_cells}
-    steps, wrong = _steps(parts, flows, overrides or {}, numbers)
+    steps, wrong = _steps(parts, flows, overrides or {}, _numbers(notebook))
     found += wrong
     edges = _edges(steps)
     found += check_names(steps, left_out)
@@ -128,6 +126,16 @@ def read_steps(notebook: Notebook, overrides: Mapping[str, Mapping[str, Any]] | 
     found.sort(key=lambda item: (order.get(item.cell or "", -1), item.line or 0, item.code))
     tests = tuple(cell for cell, tags in tagged if tags.role is Role.TEST)
     return StepGraph(notebook, tuple(steps), tuple(edges), parameters, tuple(dict.fromkeys(found)), tests)
+
+
+def _numbers(notebook: Notebook) -> dict[str, int]:
+    """Return each code cell's number as Restart-and-Run-All counts: blank cells do not count, left-out ones do."""
+    numbers: dict[str, int] = {}
+    number = 1
+    for cell in notebook.code_cells:
+        numbers[cell.id] = number
+        number += bool(cell.source.strip())
+    return numbers
 
 
 @dataclass
@@ -171,12 +179,14 @@ def _parts(tagged: Sequence[tuple[Cell, CellTags]]) -> tuple[list[_Part], list[C
 def _flows(cells: Iterable[Cell]) -> tuple[dict[str, Flow], list[Diagnostic]]:
     cells = list(cells)
     bound = {cell.id: read_flow(cell)[0].defines.keys() for cell in cells}
+    binders = Counter(name for names in bound.values() for name in names)
+    everywhere = frozenset(binders)
     flows: dict[str, Flow] = {}
     found: list[Diagnostic] = []
     aliases: dict[str, str] = {}
     for cell in cells:
         # What other cells bind counts as a variable here, a builtin's name too; what they imported is known.
-        elsewhere = frozenset(name for other, names in bound.items() if other != cell.id for name in names)
+        elsewhere = everywhere - {name for name in bound[cell.id] if binders[name] == 1}
         flows[cell.id], wrong = read_flow(cell, elsewhere, aliases=aliases)
         found += wrong
         aliases |= flows[cell.id].aliases
@@ -185,6 +195,8 @@ def _flows(cells: Iterable[Cell]) -> tuple[dict[str, Flow], list[Diagnostic]]:
 
 def _with_carried(flow: Flow, before: Flow) -> Flow:
     """Return the flow charged with what functions and objects of earlier cells do when this code uses them."""
+    if not before.bodies:
+        return flow
     used: set[str] = set()
     waiting = [*flow.uses, *flow.deferred]
     while waiting:
@@ -244,8 +256,8 @@ def _steps(
         so_far = Flow.sequence((so_far, own_flow))
         given = settings[part.tag]
         if last_part[part.tag] != part.name:
-            # Declared outputs are what the step leaves behind: its last part publishes them.
-            given = replace(given, outputs=())
+            # Declared outputs are what the step leaves behind: its last part publishes them, and a person judges that.
+            given = replace(given, outputs=(), pause=False)
         steps.append(
             Step(
                 name=part.name,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import sys
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from mlops_nb.notebook.diagnostics import Diagnostic, at
@@ -51,18 +52,30 @@ def read_flow(
     The flow, and a diagnostic `MN005` for each text in the cell that is not Python; the flow is empty when that is the
     cell itself.
     """
+    flow, wrong = _read(cell, rebound, tuple((aliases or {}).items()), postponed_annotations)
+    return flow, list(wrong)
+
+
+# JupyterLab shows the plan at every pause in typing: of a notebook's cells, one is another than it was.
+@lru_cache(maxsize=2048)
+def _read(
+    cell: Cell,
+    rebound: frozenset[str],
+    aliases: tuple[tuple[str, str], ...],
+    postponed_annotations: bool,  # noqa: FBT001 - called in one place
+) -> tuple[Flow, tuple[Diagnostic, ...]]:
     source = to_python(cell.source, bound=rebound)
     # A cell that is to raise may do so by not being Python.
     may_raise = "raises-exception" in cell.tags
     if source.fault is not None:
-        return Flow(), [] if may_raise else [_not_python(cell, source.fault.line, source.fault.message)]
+        return Flow(), () if may_raise else (_not_python(cell, source.fault.line, source.fault.message),)
     nodes = ast.walk(source.tree) if "global" in source.text else ()
     declared = {name for node in nodes if isinstance(node, ast.Global) for name in node.names}
     reader = Branches(
         cell.id,
         own=bindings(source.tree.body).names | declared,
         rebound=rebound,
-        aliases=aliases or {},
+        aliases=dict(aliases),
         line_of=source.line,
     )
     reader.postponed = postponed_annotations
@@ -72,9 +85,10 @@ def read_flow(
         line = source.line(statement.lineno)
         words = shown[line - 1].strip()[:_WORDS] if line <= len(shown) else ""
         reader.top.effects[Place(cell.id, line, words)] = None
-    surely = frozenset(name for name in reader.state if "." not in name)
+    # A cell that is to raise may have bound none of its names: what it binds may still come from before.
+    surely = frozenset() if may_raise else frozenset(name for name in reader.state if "." not in name)
     faults = [] if may_raise else reader.faults
-    return reader.top.finished(surely), [_not_python(cell, line, message) for line, message in faults]
+    return reader.top.finished(surely), tuple(_not_python(cell, line, message) for line, message in faults)
 
 
 def _not_python(cell: Cell, line: int, message: str) -> Diagnostic:

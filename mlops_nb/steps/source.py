@@ -10,6 +10,7 @@ import ast
 import re
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -90,6 +91,8 @@ def _at(lines: tuple[int, ...], number: int) -> int:
     return lines[min(max(number, 1), len(lines)) - 1] if lines else number
 
 
+# Several readers walk a cell's tree, one after the other, and none of them changes it.
+@lru_cache(maxsize=1024)
 def _parse(text: str) -> ast.Module | Fault:
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     try:

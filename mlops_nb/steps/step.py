@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -57,15 +58,28 @@ class Step:
     def reads(self) -> frozenset[str]:
         """Names the step may read from outside, those inside strings and function bodies included.
 
-        What it deletes is among them: that a name is gone shows only where it was there before.
+        What it deletes is among them: that a name is gone shows only where it was there before. So is what publishing
+        its outputs reads beside them.
         """
         flow = self.flow
-        return frozenset({*flow.uses, *flow.deferred, *flow.strings, *flow.may_change, *flow.deletes})
+        published = {name for output in self.settings.outputs for name in output.inputs}
+        return frozenset({*flow.uses, *flow.deferred, *flow.strings, *flow.may_change, *flow.deletes, *published})
+
+    @property
+    def computes_with(self) -> frozenset[str]:
+        """Names from outside that the code itself reads, strings and what its settings name left out."""
+        return frozenset({*self.flow.uses, *self.flow.deferred, *self.flow.may_change})
 
     @property
     def writes(self) -> frozenset[str]:
         """Names whose binding or content the step may change."""
         return frozenset({*self.flow.defines, *self.flow.deletes, *self.flow.may_change})
+
+    def last_naming(self, name: str) -> Cell:
+        """Return the last cell whose text has this name (one of them, where it is several); the last one otherwise."""
+        names = "|".join(re.findall(r"\w+", name))
+        naming = [cell for cell in self.cells if re.search(rf"\b({names})\b", cell.source)]
+        return (naming or list(self.cells))[-1]
 
 
 @dataclass(frozen=True)

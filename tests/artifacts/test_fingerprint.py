@@ -599,3 +599,29 @@ def test_fingerprints_are_the_same_in_another_process_with_another_hash_seed() -
 
     assert outputs[0] == outputs[1]
     assert len(set(outputs[0].values())) == len(outputs[0])
+
+
+class Peer:
+    """Is in the set that it holds."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.peers: set[Any] = set()
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Peer) and self.key == other.key
+
+
+def circle(*keys: str) -> Peer:
+    first = Peer(keys[0])
+    first.peers |= {first, *(Peer(key) for key in keys[1:])}
+    return first
+
+
+def test_a_set_that_holds_its_owner_has_a_fingerprint() -> None:
+    assert fingerprint(circle("n")) == fingerprint(circle("n"))
+    assert fingerprint(circle("n", "m", "o")) == fingerprint(circle("n", "o", "m"))
+    assert len({fingerprint(circle(*keys)) for keys in (("n",), ("m",), ("n", "m"), ("n", "m", "o"))}) == 4

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from mlops_nb.execution import Watch
 
 SERVER = Path(__file__).with_name("shell_server.py")
+# Where the random streams of shells start that are asked to start alike; a run is told the same seed.
+SHELL_SEED = 0
 
 
 @dataclass

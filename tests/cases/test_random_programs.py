@@ -8,20 +8,21 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import random
 import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from mlops_nb.errors import MlopsNbError
 from mlops_nb.execution import Limits
 from mlops_nb.handover import Delta, State
 from mlops_nb.lifecycle import Finished, run
 from mlops_nb.project import find_project
-from tests.cases.forked_sessions import ForkedSessions
+from tests.cases.forked_sessions import SHELL_SEED, ForkedSessions
 from tests.cases.programs import IMPORTS, NAMES, Program, document, programs
 
 if TYPE_CHECKING:
@@ -29,9 +30,10 @@ if TYPE_CHECKING:
 
 # Thousands of programs take an hour: a nightly profile, in which every night tries others.
 NIGHTLY = bool(os.environ.get("NIGHTLY_TESTS"))
+# Parts that can be tried at the same time, each with programs of its own.
+PARTS = 4
 PROFILE = settings(
-    max_examples=4000 if NIGHTLY else 100,
-    derandomize=not NIGHTLY,
+    max_examples=(4000 if NIGHTLY else 100) // PARTS,
     database=None,
     deadline=None,
     print_blob=NIGHTLY,
@@ -77,7 +79,7 @@ def prepared(folder: Path) -> Path:
 def finish(notebook: Path, program: Program, sessions: ForkedSessions, *, edited: str = "") -> tuple[Finished, str]:
     """Run the program as a pipeline; return how that went and what it left, told by a shell that thaws it."""
     notebook.write_text(json.dumps(program.notebook(edited)))
-    finished = run(notebook, open_session=sessions.open, workers=4)
+    finished = run(notebook, open_session=sessions.open, workers=4, seed=SHELL_SEED)
     failed = [(step.step, step.error.traceback) for step in finished.result.record.steps if step.error]
     assert finished.result.status == "succeeded", f"{failed}\n{program}"
     store = find_project(notebook).artifact_store()
@@ -114,7 +116,9 @@ def difference(expected: str, ended: str, how: str, program: Program) -> str:
 
 # Making a failure small takes minutes, and what was found is told only after that.
 @pytest.mark.timeout(6 * 60 * 60 if NIGHTLY else 20 * 60)
-def test_random_programs_end_alike_in_one_shell_and_as_a_pipeline(sessions: ForkedSessions) -> None:
+@pytest.mark.parametrize("part", range(PARTS))
+def test_random_programs_end_alike_in_one_shell_and_as_a_pipeline(part: int, sessions: ForkedSessions) -> None:
+    @seed(random.SystemRandom().getrandbits(32) if NIGHTLY else part)
     @PROFILE
     @given(programs())
     def ends_alike(program: Program) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import mlops_nb
 from tests.cli.command import MLOPS_NB, call, environment, scraps, statuses
 from tests.cli.privileges import WITHOUT_PRIVILEGES
 from tests.notebook_factory import document, write
@@ -42,7 +43,7 @@ OLD = {
         ("<<<<<<< HEAD\n" + json.dumps(ONE_STEP), "notebook", "merge conflict"),
         ("[1, 2]", "notebook", "not a notebook"),
         (json.dumps({**ONE_STEP, "nbformat": 5}), "notebook", "notebook format 5"),
-        (json.dumps(document([("step:a", "a = 1")], kernel="julia-1.10")), "usage", "no kernel named 'julia-1.10'"),
+        (json.dumps(document([("step:a", "a = 1")], kernel="julia-1.10")), "MN006", "no kernel named 'julia-1.10'"),
     ],
     ids=["of R", "empty", "half written", "no bytes", "merge conflict", "a list", "newer format", "unknown kernel"],
 )
@@ -57,6 +58,9 @@ def test_what_cannot_run_is_refused_and_nothing_is_recorded(tmp_path: Path, cont
     assert told in json.dumps(ended.json)
     assert (tmp_path / "it.ipynb").read_text(encoding="utf-8") == content
     assert not (tmp_path / ".mlops_nb" / "runs").exists()
+    # Whoever asks before they run is told the same.
+    checked = call(tmp_path, "check", "it.ipynb", "--json")
+    assert (checked.code, told in json.dumps(checked.json)) == (2, True)
 
 
 def test_a_notebook_of_format_3_runs_and_stays_as_it_is(tmp_path: Path) -> None:
@@ -180,3 +184,8 @@ def test_a_read_only_project_can_be_checked_and_read(read_only: Path) -> None:
     prefix = [sys.executable, "-c", WITHOUT_PRIVILEGES, MLOPS_NB]
     for verb in (["check", "one.ipynb"], ["runs"]):
         assert subprocess.run([*prefix, *verb], cwd=read_only, env=environment(), check=False).returncode == 0
+
+
+def test_the_version_is_told_and_no_verb_is_needed(tmp_path: Path) -> None:
+    ended = call(tmp_path, "--version")
+    assert (ended.code, ended.out) == (0, f"mlops-nb {mlops_nb.__version__}\n")

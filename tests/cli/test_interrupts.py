@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -106,6 +107,9 @@ def test_a_killed_run_takes_its_kernels_along_and_is_listed_as_died(notebook: Pa
     folder = notebook.parent
     started = Started(folder, "run", "slow.ipynb", "--json")
     waiting(started, folder)
+    (copied,) = (folder / ".mlops_nb" / "runs").glob("*/notebook.ipynb")
+    since = copied.stat().st_mtime
+    wait_until(lambda: copied.stat().st_mtime > since + 1)
     started.process.kill()
     started.wait()
 
@@ -118,6 +122,11 @@ def test_a_killed_run_takes_its_kernels_along_and_is_listed_as_died(notebook: Pa
         "slow": "died",
         "after": "pending",
     }
+    call(folder, "doctor", "--repair")
+    closed = call(folder, "show", "last", "--json").json
+    # Its cell had printed nothing for a while: it gave signs of life all the same.
+    assert datetime.fromisoformat(closed["run"]["finished"]).timestamp() > since + 1
+    assert next(step for step in closed["steps"] if step["step"] == "slow")["seconds"] > 0
     goes_on(folder)
 
 

@@ -60,7 +60,7 @@ def test_a_whole_run_opens_no_network_socket(
     started = processes.read_text(encoding="utf-8")
     assert started.count("ipykernel_launcher") == kernels
     # What a forked kernel does is seen by the hook of the template that it is forked from.
-    assert started.count("execution.template") == (isolation == "fork")
+    assert started.count("kernels.template") == (isolation == "fork")
     assert "quiet.ipynb" in started
     assert not log.exists(), log.read_text(encoding="utf-8")
 

@@ -160,3 +160,16 @@ def test_a_reader_that_leaves_early_is_no_error(project: Project) -> None:
         )
         assert len(done.stdout) == 1
         assert not done.stderr, done.stderr
+
+
+def test_a_failed_run_shows_the_line_of_the_cell_however_deep_a_library_raised_and_what_to_do(tmp_path: Path) -> None:
+    asks = "columns = ['fare', 'per_mile']\nasked = rides[columns].sum()\nprint(asked)"
+    write(tmp_path / "n.ipynb", [("step:a", "import pandas as pd\n\nrides = pd.DataFrame({'fare': [1.5]})\n" + asks)])
+    ended = call(tmp_path, "run", "n.ipynb")
+    assert ended.code == 1
+    shown = [line for line in ended.out.splitlines() if line.startswith("  │")]
+    assert any("----> 5 asked = rides[columns].sum()" in line for line in shown)
+    assert "KeyError" in shown[-1]
+    assert len(shown) <= 14
+    assert "mlops-nb open last a" in ended.out
+    assert "mlops-nb resume last" in ended.out

@@ -134,7 +134,7 @@ def test_ctrl_c_ends_the_run_and_gives_the_terminal_back(tmp_path: Path) -> None
     assert ended.code == 130
     text = "\n".join(ended.screen)
     assert re.search(r"■ run \S+ cancelled in .*: interrupted", text)
-    assert "goes on where it stopped" in text
+    assert "To go on where it stopped: mlops-nb resume last" in text
     assert "Traceback" not in ended.raw
     assert ended.raw.rfind(SHOW) > ended.raw.rfind(HIDE)
     assert ended.after == ended.before

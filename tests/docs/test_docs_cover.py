@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import fields
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import typer.main
@@ -18,8 +17,12 @@ from mlops_nb.notebook.settings import problems, schema
 from mlops_nb.pipeline.settings_file import read_pipeline_settings
 from mlops_nb.project import Settings, find_project
 from mlops_nb.steps import read_steps
+from mlops_nb.validation.metrics import METRICS
 from tests.docs.pages import ROOT, blocks, cells, without_code
-from tests.notebook_factory import document, write
+from tests.notebook_factory import write
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DOCS = ROOT / "docs"
 OPTION = re.compile(r"(?<![\w-])--?[a-z][\w-]*")
@@ -124,7 +127,9 @@ def test_every_setting_of_a_project_is_on_the_page_of_settings_and_no_other() ->
     known = {field.name for field in fields(Settings)}
 
     assert rows(section) == known
-    assert {word for word in words(section) if word.startswith("MLOPS_NB_")} == {f"MLOPS_NB_{n.upper()}" for n in known}
+    # A table has no variable.
+    plain = {name for name in known if not isinstance(getattr(Settings(), name), dict)}
+    assert {word for word in words(section) if word.startswith("MLOPS_NB_")} == {f"MLOPS_NB_{n.upper()}" for n in plain}
 
 
 @pytest.mark.parametrize("example", [b.text for b in blocks(page("settings.md")) if b.language == "json"])
@@ -171,12 +176,15 @@ def test_a_diagnostic_is_told_with_its_weight_and_its_mend(heading: str, text: s
     ],
     ids=lambda value: value if len(value) == 5 else "",
 )
-def test_the_example_of_a_diagnostic_gives_it(code: str, example: str) -> None:
-    graph = read_steps(parse_notebook(json.dumps(document(cells(example))), Path("tips.ipynb")))
+def test_the_example_of_a_diagnostic_gives_it(
+    code: str, example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    diagnostics = mlops_nb.check(write(tmp_path / "tips.ipynb", cells(example)))
 
-    assert code in {found.code for found in graph.diagnostics}
+    assert code in {found.code for found in diagnostics}
     # And no other error: the example shows what it says.
-    errors = {found.code for found in graph.diagnostics if found.severity.value == "error"}
+    errors = {found.code for found in diagnostics if found.severity.value == "error"}
     assert errors <= {code}
 
 
@@ -186,6 +194,17 @@ def test_a_code_that_the_page_says_no_check_gives_is_given_by_none() -> None:
     given = {code for path in sources for code in re.findall(r"MN\d{3}", path.read_text(encoding="utf-8"))}
 
     assert set(CODES) - given == idle
+
+
+# --- verdicts ---------------------------------------------------------------------------------------------------------
+
+
+def test_every_finding_that_a_judge_gives_is_on_the_page_of_verdicts() -> None:
+    codes = re.compile(r'(?:Finding\(\s*|_found\(\s*frame,\s*|code, why = |code = )"([A-Z][A-Z_]+)"')
+    given = {code for path in (ROOT / "mlops_nb").rglob("*.py") for code in codes.findall(path.read_text("utf-8"))}
+
+    assert {"NEW_COLUMN", "OUT_OF_RANGE", "UNAPPROVED_SCHEMA", "DRIFT_TOGETHER"} <= given
+    assert given <= rows(page("verdicts.md"))
 
 
 # --- Python, the house, the record ------------------------------------------------------------------------------------
@@ -225,3 +244,34 @@ def test_what_the_readme_says_that_exists_is_shown_by_a_test() -> None:
 
     assert claimed
     assert claimed <= shown
+
+
+# --- gates and verdicts -----------------------------------------------------------------------------------------------
+
+
+def test_every_setting_of_a_models_gate_is_on_the_page_of_models_and_no_other() -> None:
+    gate = sections(page("models.md"))["The gate"]
+    told = schema()["$defs"]["evaluate"]["properties"]
+    of_metric = told["metrics"]["additionalProperties"]["properties"]
+    of_slices = told["slices"]["properties"]
+
+    assert rows(gate) == {*told, *of_metric, *of_slices}
+
+
+def test_every_metric_is_on_the_page_of_models() -> None:
+    assert set(METRICS) <= words(sections(page("models.md"))["The gate"])
+
+
+@pytest.mark.parametrize("example", [b.text for b in blocks(page("models.md")) if b.language == "json"])
+def test_an_example_of_a_gate_fits_the_schema(example: str) -> None:
+    assert problems(json.loads(example)) == []
+
+
+def test_every_code_of_a_finding_on_a_model_is_on_the_page_of_verdicts_and_no_other() -> None:
+    documented = {name for name in rows(sections(page("verdicts.md"))["Of models"]) if name.isupper()}
+    sources = [ROOT / "mlops_nb" / "execution" / "judging" / "worker.py"]
+    names = ("performance", "slices", "leak", "contract", "deployment", "behaviour")
+    sources += [ROOT / "mlops_nb" / "validation" / f"{name}.py" for name in names]
+    given = {code for path in sources for code in re.findall(r'"([A-Z][A-Z_]{5,})"', path.read_text(encoding="utf-8"))}
+
+    assert documented == given

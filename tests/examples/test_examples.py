@@ -5,6 +5,7 @@ Forests and boosting get fewer trees than the notebooks ask for, in both runs al
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import subprocess
@@ -126,6 +127,37 @@ def given(values: Mapping[str, object]) -> list[str]:
     return [word for name, value in values.items() for word in ("-p", name, str(value))]
 
 
+@pytest.mark.row(11)
+def test_the_splits_are_disjoint_whole_and_the_same_in_a_second_run(tmp_path: Path) -> None:
+    folder = prepared(tmp_path / "project")
+    notebook = folder / "notebooks" / "adult_income.ipynb"
+    document = json.loads(notebook.read_text(encoding="utf-8"))
+    published = {"step:clean": ("features",), "step:split": ("X_train", "X_valid", "X_test")}
+    for cell in document["cells"]:
+        for tag in set(cell["metadata"].get("tags", [])) & set(published):
+            outputs = {name: {"type": "dataset"} for name in published[tag]}
+            cell["metadata"].setdefault("mlops_nb", {})["outputs"] = outputs
+    notebook.write_text(json.dumps(document), encoding="utf-8")
+
+    runs = []
+    for _ in range(2):
+        ended = call(folder, "run", str(notebook), "--to", "split", "--fresh", "--json")
+        assert ended.code == 0, ended.err
+        assert set(statuses(ended).values()) == {"succeeded", "skipped"}
+        record = call(folder, "show", "last", "--json").json
+        links = [link for link in record["artifacts"] if link["direction"] == "output"]
+        runs.append({link["name"]: link["artifact"] for link in links if link["name"] in sum(published.values(), ())})
+
+    first, second = ({name: told["hash"] for name, told in kept.items()} for kept in runs)
+    assert first == second
+    rows = {name: pd.read_parquet(Path(urlparse(told["uri"]).path)).index for name, told in runs[0].items()}
+    whole = rows.pop("features")
+    assert set(rows) == set(published["step:split"])
+    assert all(one.intersection(other).empty for one, other in itertools.combinations(rows.values(), 2))
+    assert set(whole) == set().union(*rows.values())
+    assert len(whole) == sum(map(len, rows.values()))
+
+
 @pytest.mark.row(20)
 def test_the_pipeline_computes_what_running_all_cells_computes(ran: Ran) -> None:
     told = scraps(ran.ended)
@@ -209,7 +241,8 @@ def test_a_second_run_is_cached_a_third_runs_what_its_parameter_reaches_and_the_
                 "parameters": {item.name: item.value for item in record.parameters if item.step is None},
                 "metrics": {scrap.name: scrap.value for scrap in record.scraps},
                 "code": (record.run.version, record.run.git),
-                "data": {link.artifact.hash for link in record.artifacts if link.direction == "input"},
+                # What the whole run stood on, as its snapshot, belongs to no step and holds the parameters too.
+                "data": {link.artifact.hash for link in record.artifacts if link.direction == "input" and link.step},
             }
             for record in (one, two)
         ]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mlops_nb.execution.templates import KernelRequest, NoTemplate, Templates
+from mlops_nb.execution.kernels.templates import KernelRequest, NoTemplate, Templates
 from mlops_nb.lifecycle import run
 from tests.execution.forked_kernels import gone, shell, soon
 from tests.notebook_factory import write
@@ -101,8 +101,8 @@ def test_an_import_of_the_template_acts_as_if_it_happened_in_the_kernel(tmp_path
     program = f"""
 import io, os, sys, warnings
 sys.path.insert(0, {str(tmp_path)!r})
-from mlops_nb.execution.template_finder import BringsBack
-from mlops_nb.execution.template_modules import Known
+from mlops_nb.execution.kernels.template_finder import BringsBack
+from mlops_nb.execution.kernels.template_modules import Known
 known = Known()
 said = sys.stdout
 known.load(["loud", "not_there"])
@@ -499,7 +499,7 @@ def test_a_kernel_of_another_command_is_started_cold(tmp_path: Path, monkeypatch
         assert kernel.text("print(1)") == "1"
 
 
-FORKED = "type(__import__('sys').meta_path[0]).__name__ == 'BringsBack'"
+FORKED = "'BringsBack' in {type(finder).__name__ for finder in __import__('sys').meta_path}"
 
 
 @pytest.mark.parametrize("isolation", ["fork", "cold"])
@@ -510,6 +510,24 @@ def test_a_run_uses_the_kernels_it_is_told_to_and_records_them(tmp_path: Path, i
     (step,) = [step for step in record.steps if step.step == "a"]
     assert step.outcome["kernel"]["isolation"] == isolation
     assert str(isolation == "fork") in Path(step.notebook).read_text()
+
+
+def test_what_follows_a_step_is_cached_whichever_kernel_the_step_ran_in(tmp_path: Path) -> None:
+    cells = [
+        ("parameters", "rows = 3"),
+        # Both packages and their parts put warning filters in front of those that are there.
+        ("imports", "import matplotlib.pyplot as plt\nimport numpy as np\nfrom sklearn.linear_model import Ridge"),
+        ("step:a", "import warnings\n\nfilters = [str(each) for each in warnings.filters]"),
+        ("step:b", "print(rows, len(filters))"),
+    ]
+    notebook = write(tmp_path / "project" / "n.ipynb", cells)
+    run(notebook, isolation="fork")
+    record = run(notebook, [("test", {"rows": 4})], isolation="cold").result.record
+    assert {step.step: step.status for step in record.steps} == {
+        "prelude": "succeeded",
+        "a": "cached",
+        "b": "succeeded",
+    }
 
 
 def test_a_step_whose_fork_dies_is_tried_once_more_in_a_cold_kernel_and_that_is_told(tmp_path: Path) -> None:

@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mlops_nb.lifecycle import Finished, NotebookHasErrors, plan, read, run, stores
+from mlops_nb.errors import UsageError
+from mlops_nb.lifecycle import (
+    Finished,
+    NotebookHasErrors,
+    find_resumption,
+    plan,
+    plan_run,
+    read,
+    resume,
+    run,
+    stores,
+)
+from mlops_nb.project import find_project
 from mlops_nb.steps import ParameterError
 from tests.notebook_factory import Cell, edit, statuses, write
 
@@ -69,6 +81,59 @@ def test_only_an_edited_step_and_what_depends_on_it_runs_again(notebook: Path) -
     reasons = {step.step: step.reason for step in third.result.record.steps}
     assert "its source changed" in reasons["left"]
     assert "`left` changed" in reasons["join"]
+
+
+def test_a_run_to_a_step_stops_there_and_the_next_run_goes_on(notebook: Path) -> None:
+    stopped = run(notebook, to="left")
+    record = stopped.result.record
+    assert stopped.result.status == "succeeded"
+    assert statuses(record) == {
+        "prelude": "succeeded",
+        "load": "succeeded",
+        "left": "succeeded",
+        "right": "skipped",
+        "join": "skipped",
+    }
+    assert {step.reason for step in record.steps if step.status == "skipped"} == {"the run stops after `left`"}
+    assert record.environment["execution"]["to"] == "left"
+
+    whole = run(notebook)
+    assert statuses(whole.result.record) == {
+        "prelude": "cached",
+        "load": "cached",
+        "left": "cached",
+        "right": "succeeded",
+        "join": "succeeded",
+    }
+    # It is one pipeline, of which a part ran.
+    assert whole.result.record.version.hash == record.version.hash
+
+
+def test_a_run_to_a_step_that_is_continued_later_includes_its_last_part(tmp_path: Path) -> None:
+    parts = [("step:a", "x = 1"), ("step:b", "y = 2"), ("step:a", "x += y"), ("step:c", "z = x")]
+    notebook = write(tmp_path / "parts.ipynb", parts)
+    assert [step.name for step in plan_run(notebook, to="a").steps] == ["a", "b", "a.2"]
+    assert [step.name for step in plan_run(notebook, to="a").left_out] == ["c"]
+
+
+def test_a_failed_run_to_a_step_is_resumed_to_that_step(notebook: Path) -> None:
+    edit(notebook, 5, "left = numbers[10]")
+    failed = run(notebook, to="left")
+    assert statuses(failed.result.record)["left"] == "failed"
+    edit(notebook, 5, "left = double(numbers)")
+    gone_on = resume(find_resumption(failed.result.run, find_project(notebook)))
+    assert gone_on.result.status == "succeeded"
+    assert [name for name, status in statuses(gone_on.result.record).items() if status == "skipped"] == [
+        "right",
+        "join",
+    ]
+
+
+def test_a_run_to_a_step_that_there_is_not_names_the_nearest_and_runs_nothing(notebook: Path) -> None:
+    with pytest.raises(UsageError, match=r"no step `lefd`\. Did you mean `left`"):
+        run(notebook, to="lefd")
+    with stores(read(notebook)) as opened:
+        assert not opened.log.runs(1)
 
 
 def test_a_comment_or_a_reverted_edit_runs_nothing(notebook: Path) -> None:

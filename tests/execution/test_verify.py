@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mlops_nb.execution import Watch, kernel_session
-from mlops_nb.execution.copies import changed_files, copy_project
-from mlops_nb.execution.verification import Verdict
-from mlops_nb.execution.verify_contents import Contents, compare_contents
-from mlops_nb.execution.verify_outputs import compare_outputs, parts_of
-from mlops_nb.execution.verify_runs import VerificationStopped
+from mlops_nb.execution.verifying.contents import Contents, compare_contents
+from mlops_nb.execution.verifying.copies import changed_files, copy_project
+from mlops_nb.execution.verifying.outputs import compare_outputs, parts_of
+from mlops_nb.execution.verifying.verification import Verdict
+from mlops_nb.execution.verifying.witnesses import VerificationStopped
 from mlops_nb.lifecycle import run, verify
 from tests.notebook_factory import write
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mlops_nb.execution import Ending, Limits, Session
-    from mlops_nb.execution.verification import Verification
+    from mlops_nb.execution.verifying.verification import Verification
 
 CELLS = [
     ("imports", "import random\nimport numpy as np"),
@@ -249,3 +249,37 @@ def test_a_copy_leaves_out_environments_and_history_and_tells_what_was_written(t
     changed = changed_files(root, copy, {copy / "nb.ipynb"})
     assert set(changed) == {"data/b.csv", "new.txt", "data/gone.csv"}
     assert changed["data/gone.csv"] == "gone"
+
+
+def test_a_name_that_a_cell_failed_to_bind_is_the_one_from_before(tmp_path: Path) -> None:
+    # The cell is expected to raise, and binds nothing; what comes after it takes the value of an earlier step.
+    cells = [
+        ("step:before", "rides = [3, 4]"),
+        ("step:load raises-exception", "rides = open('missing.csv').read()"),
+        ("raises-exception", "total = sum(rides)"),
+        ("step:show raises-exception", "print(total)"),
+    ]
+    found = verify(write(tmp_path / "failing.ipynb", cells))
+    assert (found.verdict, told(found)) == (Verdict.IDENTICAL, set())
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (
+            "5.68 ms ± 866 μs per loop (mean ± std. dev. of 7 runs, 100 loops each)\n",
+            (
+                "The slowest run took 4.36 times longer than the fastest. This could mean that an intermediate result "
+                "is being cached.\n12 ms ± 4.1 ms per loop (mean ± std. dev. of 7 runs, 10 loops each)\n"
+            ),
+        ),
+        (
+            "CPU times: user 2 ms, sys: 0 ns, total: 2 ms\nWall time: 2.1 ms\n",
+            "CPU times: user 9 ms, sys: 1 ms, total: 10 ms\nWall time: 12 ms\n",
+        ),
+    ],
+)
+def test_what_a_clock_measured_is_no_difference(one: str, other: str) -> None:
+    first, second = (parts_of([{"output_type": "stream", "name": "stdout", "text": text}]) for text in (one, other))
+    assert first == second
+    assert parts_of([{"output_type": "stream", "name": "stdout", "text": "5.68 ms per loop or so\n"}]) != first

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from tests.postgresql import Server
+
 
 class StartRun(Protocol):
     def __call__(
@@ -19,8 +21,17 @@ class StartRun(Protocol):
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
+def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'log' / 'metadata.db'}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest) -> str:
+    """Return the URL of an empty store, in each database."""
+    if request.param == "sqlite":
+        return str(request.getfixturevalue("sqlite_url"))
+    server: Server = request.getfixturevalue("postgresql")
+    return server.new_database()
 
 
 @pytest.fixture

@@ -172,6 +172,7 @@ def test_a_plan_of_200_steps_asks_three_questions_of_the_store(store: MetadataSt
     assert len(sent) == 3
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_what_plans_and_pages_ask_is_answered_from_indexes(store: MetadataStore, start_run: StartRun, url: str) -> None:
     start_run("run-1")
     run_once(store, "run-1", {"load": "k1", "train": "k2"})

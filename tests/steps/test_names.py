@@ -475,6 +475,12 @@ def test_a_cell_that_is_to_raise_may_do_so_by_not_being_python(source: str) -> N
     assert diagnostics == []
 
 
+def test_a_cell_that_is_to_raise_binds_nothing_for_sure() -> None:
+    failing = read_flow(Cell("a", 0, "code", "x = load()", tags=("raises-exception",)))[0]
+    assert set(failing.defines) == {"x"}
+    assert "x" in Flow.sequence((failing, read_flow(Cell("b", 1, "code", "print(x)"))[0])).uses
+
+
 EFFECTS = [
     ("'''About.'''\nimport a\nfrom b import c\n", []),
     ("x = 1\ny = [1, (2, x)]\nz: int = -x * 2\nf = lambda: g()\n", []),

@@ -1,0 +1,1 @@
+"""Somebody is told how a run ended."""

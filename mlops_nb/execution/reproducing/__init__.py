@@ -1,0 +1,1 @@
+"""A past run is run again from its snapshot and compared."""

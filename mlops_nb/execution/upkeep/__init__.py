@@ -1,0 +1,1 @@
+"""What keeps the stores in order: freeing space, finding and mending damage."""

@@ -1,0 +1,1 @@
+"""Whether a pipeline computes what its notebook computes: both are run and compared."""
