@@ -21,6 +21,7 @@ from mlops_nb.artifacts.formats_signature import Signature, read_signature
 from mlops_nb.artifacts.formats_table import Column, Table, describe_table, dump_table, load_table
 from mlops_nb.artifacts.formats_trust import audit, model_modules, untrusted_types
 from mlops_nb.artifacts.holdings import Holdings, Unfinished
+from mlops_nb.artifacts.library_constants import Place, constant_at, library_constants, put_constant
 from mlops_nb.artifacts.store import ArtifactMissing, ArtifactStore, StoreUnwritable
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "Holdings",
     "Model",
     "Picture",
+    "Place",
     "Signature",
     "StoreUnwritable",
     "Table",
@@ -49,6 +51,7 @@ __all__ = [
     "audit",
     "behind",
     "code_globals",
+    "constant_at",
     "decode_json",
     "describe_table",
     "dump_figure",
@@ -59,6 +62,7 @@ __all__ = [
     "fingerprint",
     "has_hooks",
     "is_pickle",
+    "library_constants",
     "load_json",
     "load_model",
     "load_table",
@@ -66,6 +70,7 @@ __all__ = [
     "memory_owner",
     "model_modules",
     "pack",
+    "put_constant",
     "quiet_reduce",
     "read_signature",
     "stateless",

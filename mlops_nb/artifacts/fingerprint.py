@@ -19,6 +19,7 @@ forgery), the structure through BLAKE2b.
 from __future__ import annotations
 
 import copyreg
+import enum
 import gc
 import io
 import pickle
@@ -33,6 +34,8 @@ from mlops_nb.artifacts.fingerprint_stream import AGAIN, CONSTANTS, FLOAT, INT, 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
+    from mlops_nb.artifacts.library_constants import Place
 
 
 # Values without inner state that can change: sharing one is not aliasing.
@@ -83,7 +86,8 @@ class Trace:
     because an id is unique only as long as its object lives. `refs` are the tokens of the roots that were met,
     `nans` the NaN objects, which a container finds by identity. `numbers` are the numbers that the shared objects got.
     `elsewhere` is given, not filled: what mutable objects are called that walks over other values have been through.
-    Such an object is hashed as that name and not walked again.
+    Such an object is hashed as that name and not walked again. `constants` are given too, by their ids: what a library
+    holds beside the values that refer to it, which is not shared by these; `met` collects those that were met.
     """
 
     shared: set[int] = field(default_factory=set)
@@ -96,6 +100,8 @@ class Trace:
     nans: dict[int, float] = field(default_factory=dict)
     numbers: dict[int, int] = field(default_factory=dict)
     elsewhere: Mapping[int, str] = field(default_factory=dict)
+    constants: Mapping[int, Place | None] = field(default_factory=dict)
+    met: set[int] = field(default_factory=set)
 
 
 def fingerprint(
@@ -171,6 +177,8 @@ class Walker(Stream):
         self.roots = roots
         self.trace = trace
         self.in_frame = 0
+        # How deep inside objects of Matplotlib.
+        self.in_figure: int = known.in_figure if known else 0
         # The sets whose elements are being hashed apart, from the outermost in: what leads back into one is a cycle.
         self.within: tuple[int, ...] = known.within if known else ()
 
@@ -192,12 +200,21 @@ class Walker(Stream):
 
     def been_through(self, value: Any) -> bool:
         """Note an object that can change; say whether the walk over another value has been through it."""
+        if self.constant(value):
+            return False
         self.trace.shared.add(id(value))
         self.trace.numbers[id(value)] = self.seen[id(value)]
         name = self.trace.elsewhere.get(id(value))
         if name is None:
             return False
         self.tag("elsewhere", name.encode())
+        return True
+
+    def constant(self, value: Any) -> bool:
+        """Say whether an object is a library's own, met where the library put it; then it is not shared."""
+        if not self.in_figure or id(value) not in self.trace.constants:
+            return False
+        self.trace.met.add(id(value))
         return True
 
     def walk(self, value: Any) -> None:
@@ -384,6 +401,11 @@ def _object(walker: Walker, value: Any) -> None:
         walker.reduced(value)
 
 
+def _member_of_a_library(kind: type) -> bool:
+    """Say whether the values of a type are enumeration members of a module, which come back as themselves."""
+    return issubclass(kind, enum.Enum) and kind.__module__ != "__main__"
+
+
 def _walk_of(kind: type) -> Callable[[Walker, Any], None]:
     """Return how values of a type are walked."""
     # Here and not above: the walks of code and data know the walker.
@@ -394,6 +416,6 @@ def _walk_of(kind: type) -> Callable[[Walker, Any], None]:
         return known
     if issubclass(kind, type):
         return fingerprint_code.class_
-    if f"{kind.__module__}.{kind.__qualname__}" in IMMUTABLE:
+    if f"{kind.__module__}.{kind.__qualname__}" in IMMUTABLE or _member_of_a_library(kind):
         return Walker.reduced
     return fingerprint_data.walk_of(kind) or fingerprint_figure.walk_of(kind) or _object

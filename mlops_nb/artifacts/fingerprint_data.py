@@ -67,7 +67,8 @@ def hash_array(walker: Walker, value: np.ndarray, *, of_column: bool = False) ->
     if base is not None:
         owner = base.obj if isinstance(base, memoryview) else base
     # The walked array alone must not make its owner look shared; equal owners of two arrays do.
-    (walker.trace.framed if walker.in_frame else walker.trace.memory).add(id(owner))
+    if not walker.constant(owner):
+        (walker.trace.framed if walker.in_frame else walker.trace.memory).add(id(owner))
     walker.trace.alive.append(owner)
     if of_column:
         walker.trace.shared.add(id(value))

@@ -7,6 +7,8 @@ A figure is walked like any object, by what pickle would store of it, but for pa
    holds what it is made of, so nothing that shares an object goes unseen. Whether what it has computed of its parts is
    still valid is no content either, since the parts are;
 3. loading marks a figure and its axes as not yet drawn, whatever they were.
+
+And what Matplotlib made once for all figures is not shared by them (`library_constants`).
 """
 
 from __future__ import annotations
@@ -28,6 +30,8 @@ _LEFT_OUT = (
     ("matplotlib.axes", "Axes", frozenset({"_stale"})),
 )
 
+_LIBRARIES = frozenset({"matplotlib", "mpl_toolkits"})
+
 
 def walk_of(kind: type) -> Callable[[Walker, object], None] | None:
     """Return the walk of objects of a type of Matplotlib; it is not imported for asking."""
@@ -35,9 +39,15 @@ def walk_of(kind: type) -> Callable[[Walker, object], None] | None:
         known = getattr(sys.modules.get(module), name, None)
         if known is not None and issubclass(kind, known):
             return partial(_walk, left_out=left_out)
+    if any(base.__module__.partition(".")[0] in _LIBRARIES for base in kind.__mro__):
+        return partial(_walk, left_out=frozenset())
     return None
 
 
 def _walk(walker: Walker, value: object, *, left_out: frozenset[str]) -> None:
-    if not walker.met(value) and not walker.been_through(value):
-        walker.reduced(value, left_out)
+    walker.in_figure += 1
+    try:
+        if not walker.met(value) and not walker.been_through(value):
+            walker.reduced(value, left_out)
+    finally:
+        walker.in_figure -= 1

@@ -332,6 +332,7 @@ def _store(  # noqa: PLR0913, PLR0917 - what is stored, and how it hangs togethe
     unknown = group.fingerprint.startswith(UNKNOWN)
     roots = {key: token for key, token in others.items() if token in trace.refs or unknown}
     roots |= {key: process.roots.nan(value) for key, value in trace.nans.items()}
+    constants = {key: place for key in trace.met if (place := trace.constants[key]) is not None}
     owners = frozenset(trace.memory & trace.framed) | _shared_owners(trace)
 
     def pickle_of(*, in_band: bool = False) -> tuple[bytes, list[PickleBuffer]]:
@@ -342,6 +343,7 @@ def _store(  # noqa: PLR0913, PLR0917 - what is stored, and how it hangs togethe
                 identities=process.identities,
                 owners=owners,
                 roots=roots,
+                constants=constants,
                 in_band=in_band,
             )
         )

@@ -8,7 +8,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mlops_nb.artifacts import CannotFingerprint, Trace, fingerprint
+from mlops_nb.artifacts import CannotFingerprint, Trace, fingerprint, library_constants
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -35,8 +35,9 @@ def groups_of(held: Mapping[str, Any], namespace: Mapping[str, Any], by_id: Mapp
     # `axes`. Who meets it shares it and is joined for that below, so only variables of one group name each other's
     # objects, and the many variables around one figure cost one walk over it.
     elsewhere: dict[int, str] = {}
+    constants = library_constants()
     for name in sorted(held):
-        trace = Trace(elsewhere=elsewhere)
+        trace = Trace(elsewhere=elsewhere, constants=constants)
         others = {key: token for key, token in by_id.items() if key != id(held[name])}
         single[name] = Group((name,), _print(held[name], namespace, trace, others), trace)
         elsewhere |= {key: f"{name}:{at}" for key, at in trace.numbers.items() if key not in elsewhere}
@@ -81,9 +82,9 @@ def _whole(parts: Sequence[Group], tokens: Mapping[str, str]) -> Group:
     by `tokens`, so that *how* they share is part of it.
     """
     names = tuple(sorted(tokens))
-    whole = Trace()
+    whole = Trace(constants=parts[0].trace.constants)
     for part in parts:
-        for kind in ("shared", "memory", "framed", "globals", "modules", "refs", "nans"):
+        for kind in ("shared", "memory", "framed", "globals", "modules", "refs", "nans", "met"):
             getattr(whole, kind).update(getattr(part.trace, kind))
         whole.alive += part.trace.alive
     whole.refs -= set(tokens.values())

@@ -8,7 +8,8 @@ see it. So here:
 2. closures share their cells, so that two functions over one counter still count together;
 3. a stateless function met in two separately stored values is one object again (`Identities`);
 4. views on one array stay views on it, when the caller says whose memory is shared;
-5. an array that refuses writes refuses them again.
+5. an array that refuses writes refuses them again;
+6. what a figure refers to in Matplotlib itself, it refers to again.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from mlops_nb.handover.process_bound import CannotLeaveProcess, check
 if TYPE_CHECKING:
     import pickle
     from collections.abc import Callable, Mapping
+
+    from mlops_nb.artifacts import Place
 
 
 _LRU_CACHE = type(functools.lru_cache(id))
@@ -74,6 +77,8 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         Ids of arrays whose memory several values of this pickle share.
     roots
         Ids of objects that are stored elsewhere, with the token that stands for each.
+    constants
+        Ids of objects that a library holds, with their places in it.
     """
 
     def __init__(  # noqa: PLR0913 - what freezing depends on
@@ -85,13 +90,15 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         owners: frozenset[int],
         buffer_callback: Callable[[pickle.PickleBuffer], Any] | None,
         roots: Mapping[int, str],
+        constants: Mapping[int, Place],
     ) -> None:
         super().__init__(file, protocol=5, buffer_callback=buffer_callback)
         self._namespace = namespace
         self._identities = identities
         self._owners = owners
         self._in_band = buffer_callback is None
-        self._roots = roots
+        self._roots: dict[int, str | tuple[Place, str, bytes]] = dict(roots)
+        self._constants = constants
 
     def reducer_override(self, obj: Any) -> Any:
         """Reduce what cloudpickle would reduce to something else than it was."""
@@ -162,9 +169,17 @@ class ReferringPickler(NotebookPickler):
     A class of its own, because pickle asks it for every single object.
     """
 
-    def persistent_id(self, obj: Any) -> str | None:
-        """Return the token of an object that is stored elsewhere."""
-        return self._roots.get(id(obj))
+    def persistent_id(self, obj: Any) -> str | tuple[Place, str, bytes] | None:
+        """Return the token of an object that is stored elsewhere, or the place of a constant with its content."""
+        known = self._roots.get(id(obj))
+        if known is None and id(obj) in self._constants:
+            # Always the same tuple, which pickle then stores once.
+            known = self._roots[id(obj)] = (self._constants[id(obj)], fingerprint(obj), self._alone(obj))
+        return known
+
+    def _alone(self, constant: Any) -> bytes:
+        pickled, _ = dumps(constant, namespace=self._namespace, identities=self._identities, in_band=True)
+        return pickled
 
 
 def _of_notebook(function: Any, namespace: Mapping[str, Any]) -> bool:
@@ -231,6 +246,7 @@ def dumps(  # noqa: PLR0913 - what freezing depends on
     identities: Identities,
     owners: frozenset[int] = frozenset(),
     roots: Mapping[int, str] | None = None,
+    constants: Mapping[int, Place] | None = None,
     in_band: bool = False,
 ) -> tuple[bytes, list[pickle.PickleBuffer]]:
     """Pickle a value of the notebook; return the pickle and its large buffers.
@@ -242,7 +258,7 @@ def dumps(  # noqa: PLR0913 - what freezing depends on
     """
     buffers: list[pickle.PickleBuffer] = []
     out = io.BytesIO()
-    make = ReferringPickler if roots else NotebookPickler
+    make = ReferringPickler if roots or constants else NotebookPickler
     pickler = make(
         out,
         namespace=namespace,
@@ -250,6 +266,7 @@ def dumps(  # noqa: PLR0913 - what freezing depends on
         owners=owners,
         buffer_callback=None if in_band else buffers.append,
         roots=roots or {},
+        constants=constants or {},
     )
     try:
         pickler.dump(value)

@@ -53,6 +53,8 @@ def reduce_array(array: np.ndarray, owners: frozenset[int], *, in_band: bool) ->
         if mask is not None and mask.base is not None and id(memory_owner(mask)) in owners:
             message = f"a {kind.__name__} shares its mask"
             raise CannotLeaveProcess(message)
+        if mask is not None and mask is sys.modules["numpy"].ma.nomask:
+            return _without_mask(array)
         return NotImplemented
     if kind.__name__ != "ndarray":
         # Of a subclass pickle would lose the attributes.
@@ -129,6 +131,17 @@ def set_attributes(held: Any, state: dict[str, Any]) -> None:
     """Set what a pickle keeps of an object's attributes."""
     for name, value in state.items():
         setattr(held, name, value)
+
+
+def _without_mask(array: np.ndarray) -> Any:
+    """Reduce a masked array that has no mask, such as an image in a figure: NumPy alone would give it one."""
+    reduced: Any = array.__reduce__()
+    return (*reduced[:3], None, None, _set_without_mask) if len(reduced) > 2 else NotImplemented  # noqa: PLR2004
+
+
+def _set_without_mask(array: Any, state: Any) -> None:
+    array.__setstate__(state)
+    array._mask = sys.modules["numpy"].ma.nomask  # noqa: SLF001 - to set `mask` would make a whole one
 
 
 def _make_owning(elements: bytes, dtype: Any, shape: tuple[int, ...], order: Literal["C", "F"]) -> np.ndarray:

@@ -8,9 +8,12 @@ import pickle
 import types
 from typing import TYPE_CHECKING, Any
 
+from mlops_nb.artifacts import constant_at, fingerprint, put_constant
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mlops_nb.artifacts import Place
     from mlops_nb.handover.pickling import Identities
 
 _PICKLING = "mlops_nb.handover.pickling"
@@ -43,11 +46,22 @@ class NotebookUnpickler(pickle.Unpickler):
         self._namespace = namespace
         self._identities = identities
 
-    def persistent_load(self, token: str) -> Any:
-        """Return the object that was stored elsewhere; it has been thawed before."""
+    def persistent_load(self, token: str | tuple[Place, str, bytes]) -> Any:
+        """Return the object that was stored elsewhere, and has been thawed before; or a library's constant."""
+        if isinstance(token, tuple):
+            return self._constant(*token)
         if token.startswith(NAN):
             return self._objects.setdefault(token, _nan(token))
         return self._objects[token]
+
+    def _constant(self, place: Place, content: str, pickled: bytes) -> Any:
+        """Return what the library of this process holds at the place, if it is the same; else what was stored."""
+        found = constant_at(place)
+        if found is not None and fingerprint(found) == content:
+            return found
+        value = loads(pickled, (), namespace=self._namespace, identities=self._identities)
+        put_constant(place, value)
+        return value
 
     def find_class(self, module: str, name: str) -> Any:
         """Return what a pickle names; functions of the notebook are made here, on this kernel's globals."""

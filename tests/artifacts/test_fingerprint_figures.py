@@ -12,13 +12,16 @@ from matplotlib import cbook
 from matplotlib.figure import Figure
 from matplotlib.transforms import Affine2D, Bbox, TransformedBbox
 
-from mlops_nb.artifacts import fingerprint
+from mlops_nb.artifacts import ArtifactStore, fingerprint
+from mlops_nb.handover.covariables import Process, freeze, thaw
 from mlops_nb.handover.groups import groups_of
 from mlops_nb.handover.pickling import Identities, dumps
+from mlops_nb.handover.state import Delta, State
 from mlops_nb.handover.unpickling import loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 
 def figure() -> Figure:
@@ -194,3 +197,56 @@ def test_what_many_variables_share_is_walked_once() -> None:
 
     assert [len(group.names) for group in found] == [50]
     assert _Counting.asked == 1
+
+
+def plotted(*marks: str) -> Figure:
+    made, ax = plt.subplots()
+    for mark in marks:
+        ax.plot([0, 1], mark)
+    ax.imshow(np.eye(2))
+    plt.close(made)
+    return made
+
+
+def across(tmp_path: Path, **held: Any) -> dict[str, Any]:
+    """Return variables as they come out of the step that made them, each on its own."""
+    process = Process(ArtifactStore(str(tmp_path)), {})
+    state = State().after(Delta(changed=freeze(held, State(), process, "made")))
+    values, absent = thaw(state, Process(process.store, {}))
+    assert not absent
+    return values
+
+
+def test_what_matplotlib_made_for_all_figures_makes_no_two_of_them_one() -> None:
+    assert set(prints(one=plotted("o", "p", "x"), other=plotted("o", "p", "x"))) == {("one",), ("other",)}
+
+
+def test_a_thawed_figure_refers_to_the_constants_of_its_process(tmp_path: Path) -> None:
+    values = across(tmp_path, one=plotted("o", "p", "^"), other=plotted("o"))
+    later = plotted("o", "p", "^")
+
+    for ours, theirs in zip(values["one"].axes[0].lines, later.axes[0].lines, strict=True):
+        assert ours._marker.get_path() is theirs._marker.get_path()
+    assert values["one"].axes[0].get_path_effects() is plt.rcParams["path.effects"]
+    assert values["other"].axes[0].images[0].cmap.colors is later.axes[0].images[0].cmap.colors
+    assert fingerprint(values["one"]) == fingerprint(later)
+
+
+def test_a_setting_that_has_changed_since_is_not_taken_for_the_one_that_the_figure_has(tmp_path: Path) -> None:
+    with plt.rc_context({"axes.formatter.limits": [-2, 2]}):
+        made = plotted("o")
+        process = Process(ArtifactStore(str(tmp_path)), {})
+        state = State().after(Delta(changed=freeze({"made": made}, State(), process, "made")))
+    values, _ = thaw(state, Process(process.store, {}))
+
+    assert values["made"].axes[0].yaxis.get_major_formatter()._powerlimits == [-2, 2]
+    assert plt.rcParams["axes.formatter.limits"] != [-2, 2]
+
+
+def test_constants_that_a_notebook_holds_itself_are_shared(tmp_path: Path) -> None:
+    effects = plt.rcParams["path.effects"]
+
+    assert set(prints(one=effects, other=[effects])) == {("one", "other")}
+    assert set(prints(one=effects, other=effects, figure=plotted("o"))) == {("figure",), ("one", "other")}
+    values = across(tmp_path, one=effects, other=[effects])
+    assert values["other"][0] is values["one"]
