@@ -113,7 +113,7 @@ def _not_finite(
         if not math.isfinite(value):
             yield NotFinite(_shown(value), where)
         return
-    # The object is kept with its id: a column is made when it is asked for, and the next may get the id of one that went.
+    # Kept with its id: a column is made when it is asked for, and the next may get the id of one that is gone.
     seen[id(value)] = value
     for found in _own(value):
         yield NotFinite(found.value, ", ".join(filter(None, (where, found.where))))

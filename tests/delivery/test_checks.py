@@ -242,7 +242,7 @@ def test_what_is_not_finite_is_found_in_values_of_all_kinds(value: Any, where: s
 
 @pytest.mark.parametrize("column", range(0, 40, 3))
 def test_no_column_of_a_wide_frame_is_passed_over(column: int) -> None:
-    frame = pd.DataFrame(np.zeros((3, 40))).assign(**{"bad": 0.0})
+    frame = pd.DataFrame(np.zeros((3, 40))).assign(bad=0.0)
     frame.iloc[1, column] = np.nan
 
     found = first_not_finite(frame)
