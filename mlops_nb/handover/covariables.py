@@ -129,6 +129,7 @@ def freeze(
     A value that cannot leave its process comes back with its `problem` and without content. `step` names the objects
     that are new. `kept` are names whose values were seen to come back as something else.
     """
+    process.identities.step = step
     keeps = frozenset(kept)
     known = {(item.names, item.fingerprint, tuple(sorted(item.oids.items()))) for item in before.covariables}
     oids = {name: _token(name, value, process, step) for name, value in sorted(held.items()) if _is_root(value)}

@@ -39,9 +39,14 @@ _WITH_STATE = 3
 
 
 class Identities:
-    """Which stateless function stands for which token in this process."""
+    """Which stateless function stands for which token in this process.
+
+    `step` is the one that runs in it. It is in the tokens of the functions that the step makes: another, which runs at
+    the same time, may make a function of the same text, and that is another function.
+    """
 
     def __init__(self) -> None:
+        self.step = ""
         self._by_token: dict[str, types.FunctionType] = {}
         self._tokens: weakref.WeakKeyDictionary[types.FunctionType, str] = weakref.WeakKeyDictionary()
 
@@ -51,9 +56,9 @@ class Identities:
         if known is None:
             content = fingerprint(function, namespace=namespace)
             number = 0
-            while self._by_token.get(f"{content}:{number}") not in {None, function}:
+            while self._by_token.get(f"{content}:{self.step}:{number}") not in {None, function}:
                 number += 1
-            known = f"{content}:{number}"
+            known = f"{content}:{self.step}:{number}"
             self.learn(known, function)
         return known
 

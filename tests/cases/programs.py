@@ -690,9 +690,10 @@ _CHANGES = (_change_list, _change_dict, _change_array, _change_frame, _count, _c
 
 
 def _if(w: _Writer) -> None:
-    n = w.of("number")
     act = w.pick(*_CHANGES)
     _made_before(w, act)
+    # After what may take a number's name.
+    n = w.of("number")
     then, after = w.branch(lambda: act(w))
     if w.pick(0, 1):
         other = w.pick(*_CHANGES)
