@@ -277,9 +277,22 @@ def test_a_name_that_a_cell_failed_to_bind_is_the_one_from_before(tmp_path: Path
             "CPU times: user 2 ms, sys: 0 ns, total: 2 ms\nWall time: 2.1 ms\n",
             "CPU times: user 9 ms, sys: 1 ms, total: 10 ms\nWall time: 12 ms\n",
         ),
+        (
+            "total 4\n-rw-r--r-- 1 me  staff  38K Nov 29 01:03 figure.png\n",
+            "total 4\n-rw-r--r-- 1 me  staff  38K Dec  1 01:04 figure.png\n",
+        ),
     ],
 )
 def test_what_a_clock_measured_is_no_difference(one: str, other: str) -> None:
     first, second = (parts_of([{"output_type": "stream", "name": "stdout", "text": text}]) for text in (one, other))
     assert first == second
     assert parts_of([{"output_type": "stream", "name": "stdout", "text": "5.68 ms per loop or so\n"}]) != first
+
+
+def test_how_large_a_listed_file_is_counts() -> None:
+    listed = "-rw-r--r-- 1 me staff 38K Nov 29 01:03 figure.png\n"
+    first, second = (
+        parts_of([{"output_type": "stream", "name": "stdout", "text": text}])
+        for text in (listed, listed.replace("38K", "39K"))
+    )
+    assert first != second

@@ -2,7 +2,7 @@
 
 A cell's outputs are taken apart into parts: `stdout`, `stderr`, an error, and one for each form of each display. Text
 is compared after its memory addresses, execution counts, the kernel's own paths, the counters in ids of
-scikit-learn's HTML and what `%timeit` and `%time` measured are blanked; pictures by their bytes, or else by their
+scikit-learn's HTML and what `%timeit` and `%time` measured and the times in `ls -l` are blanked; pictures by their bytes, or else by their
 pixels.
 
 A part that differs between two runs of the whole notebook is not held against the pipeline, except where single lines
@@ -38,6 +38,15 @@ _BLANKED = (
     (re.compile(r"^The slowest run took .* being cached\.\s*\n", re.MULTILINE), ""),
     (re.compile(r"^\S+ \S+ (± \S+ \S+ )?per loop \(mean ± .* each\)$", re.MULTILINE), "… per loop"),
     (re.compile(r"^(CPU times: |Wall time: |CPU times \().*$", re.MULTILINE), r"\1…"),
+    # When a file that `ls -l` lists was written: the minute may be over between two runs.
+    (
+        re.compile(
+            r"^([-dlbcps][-rwxsStT]{9}\S? +\d+ +\S+ +\S+ +\S+ +)"
+            r"([A-Z][a-z]{2} +\d+ +[\d:]{4,5}|\d{4}-\d\d-\d\d \d\d:\d\d) ",
+            re.MULTILINE,
+        ),
+        r"\1… ",
+    ),
 )
 
 
