@@ -2,8 +2,8 @@
 
 A cell's outputs are taken apart into parts: `stdout`, `stderr`, an error, and one for each form of each display. Text
 is compared after its memory addresses, execution counts, the kernel's own paths, the counters in ids of
-scikit-learn's HTML and what `%timeit` and `%time` measured and the times in `ls -l` are blanked; pictures by their bytes, or else by their
-pixels.
+scikit-learn's HTML, what `%timeit` and `%time` measured and the times in `ls -l` are blanked; pictures by their bytes,
+or else by their pixels.
 
 A part that differs between two runs of the whole notebook is not held against the pipeline, except where single lines
 of text do: the other lines are still compared.
