@@ -72,6 +72,29 @@ def is_ours(data: bytes, store: ArtifactStore | None) -> bool:
     return store is not None and store.has(hashlib.sha256(data).hexdigest())
 
 
+def modules_of_pickle(data: bytes) -> set[str]:
+    """Return the modules that a pickle imports when it is read; nothing of it is run."""
+    found: set[str] = set()
+    # A global is the last two texts that were pushed: module and name, each of them written out or recalled.
+    texts: list[str] = []
+    memo: dict[int, str] = {}
+    text = ""
+    for code, argument, _ in pickletools.genops(data):
+        if code.name == "GLOBAL":
+            found.add(str(argument).partition(" ")[0])
+        elif code.name == "STACK_GLOBAL":
+            found.add(texts[-2])
+        elif code.name == "MEMOIZE" or code.name.endswith("PUT"):
+            memo[len(memo) if argument is None else int(str(argument))] = text
+            continue
+        elif code.name.endswith("GET"):
+            argument = memo[int(str(argument))]  # noqa: PLW2901 - what was recalled stands for it
+        text = argument if isinstance(argument, str) else ""
+        if text:
+            texts.append(text)
+    return found
+
+
 def _names_the_notebook(data: bytes) -> bool:
     """Say whether a pickle refers to the module that the notebook's own definitions are in; nothing of it is run."""
     return any(argument == "__main__" for _, argument, _ in pickletools.genops(data))

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts.blob import CorruptArtifact
+from mlops_nb.artifacts.formats_pickle import is_pickle, modules_of_pickle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,13 +91,19 @@ def audit(data: bytes) -> Audit:
 
 
 def model_modules(data: bytes) -> set[str]:
-    """Return the modules that a skops file names, without importing any.
+    """Return the modules that a model's file names, without importing any.
 
     Raises
     ------
     CorruptArtifact
-        When it is no skops file, or not a whole one.
+        When it is neither a skops file nor a pickle, or not a whole one.
     """
+    if is_pickle(data):
+        try:
+            return modules_of_pickle(data)
+        except Exception as error:  # whatever is in the file
+            message = f"The model is no skops file, and no whole pickle: {type(error).__name__}: {error}."
+            raise CorruptArtifact(message, hint="Run its step again.") from error
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             schema = json.loads(archive.read("schema.json"))

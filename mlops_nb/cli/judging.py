@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlops_nb.cli.console import AsJson, console, heading, print_json, say
+from mlops_nb.cli.predict import AllowPickle
 from mlops_nb.cli.record import Here
 
 if TYPE_CHECKING:
@@ -17,12 +18,18 @@ Model = Annotated[str, typer.Argument(metavar="MODEL", help="The model.")]
 Version = Annotated[str, typer.Argument(metavar="VERSION", help="Its number, an alias, or `latest`.")]
 
 
-def judge(model: Model, version: Version = "latest", project: Here = Path(), as_json: AsJson = False) -> None:
+def judge(
+    model: Model,
+    version: Version = "latest",
+    allow_pickle: AllowPickle = False,
+    project: Here = Path(),
+    as_json: AsJson = False,
+) -> None:
     """Judge a version anew: by its gate, on the data it was judged on, against the champion of now."""
     from mlops_nb.lifecycle import judge as judge_again
     from mlops_nb.project import find_project
 
-    _show(judge_again(find_project(project), model, version), as_json=as_json)
+    _show(judge_again(find_project(project), model, version, allow_pickle=allow_pickle), as_json=as_json)
 
 
 def score(
@@ -40,6 +47,7 @@ def score(
         list[str] | None,
         typer.Option("--slice", metavar="COLUMNS", help="A column to group by, or several joined by `&`; repeatable."),
     ] = None,
+    allow_pickle: AllowPickle = False,
     project: Here = Path(),
     as_json: AsJson = False,
 ) -> None:
@@ -48,7 +56,7 @@ def score(
     from mlops_nb.lifecycle import score as score_version
     from mlops_nb.project import find_project
 
-    asked = Asked(target, metric or (), by or ())
+    asked = Asked(target, metric or (), by or (), allow_pickle)
     _show(score_version(find_project(project), model, version, data, asked), as_json=as_json)
 
 
@@ -64,6 +72,7 @@ def probe(
     against: Annotated[
         str, typer.Option("--against", metavar="ALIAS", help="Whose signature requests are made for.")
     ] = "champion",
+    allow_pickle: AllowPickle = False,
     project: Here = Path(),
     as_json: AsJson = False,
 ) -> None:
@@ -79,7 +88,15 @@ def probe(
         raise UsageError(message, hint="`--env rebuild` builds an environment with the recorded packages.")
     told = console(error=True)
     interpreter = environment_of(place, model, version, lambda text: say(told, text)) if env == "rebuild" else None
-    found = probe_version(place, model, version, memory_mb=memory_mb, interpreter=interpreter, against=against)
+    found = probe_version(
+        place,
+        model,
+        version,
+        memory_mb=memory_mb,
+        interpreter=interpreter,
+        against=against,
+        allow_pickle=allow_pickle,
+    )
     _show(found, as_json=as_json)
 
 

@@ -82,15 +82,18 @@ def judge_run(
     notice
         Told in a sentence what could not be done.
     """
-    gates = {output.name: output.evaluate for step in graph.steps for output in step.settings.outputs}
+    declared = {output.name: output for step in graph.steps for output in step.settings.outputs}
     judged: list[Judged] = []
     for version in models:
-        gate = gates.get(version.model)
-        if not gate:
+        output = declared.get(version.model)
+        gate = output.evaluate if output else None
+        if not output or not gate:
             continue
         court.registry.mark_candidate(version, f"run {record.run.id} made it")
         try:
-            one = _standing(version, gate, record.run.id, court) or judge_version(version, gate, record.run.id, court)
+            one = _standing(version, gate, record.run.id, court)
+            # Who declares that an output is a pickle allows that its versions are read.
+            one = one or judge_version(version, gate, record.run.id, court, allow_pickle=output.format != "skops")
         except MlopsNbError as error:
             # The run has succeeded whatever becomes of this; a version without verdicts is not promoted.
             notice(f"{version.model} version {version.version} was not judged: {error}")
@@ -126,8 +129,12 @@ def _promoted(one: Judged, run: str, court: Court, notice: Callable[[str], None]
     return replace(one, promoted=True)
 
 
-def judge_version(version: ModelVersion, gate: Mapping[str, Any], run: str, court: Court) -> Judged:
+def judge_version(
+    version: ModelVersion, gate: Mapping[str, Any], run: str, court: Court, *, allow_pickle: bool = False
+) -> Judged:
     """Judge a version on the evaluation data of a run that came to it, and record the verdicts.
+
+    A version that is a pickle is read where `allow_pickle` says so, and so is the one it is compared with.
 
     Raises
     ------
@@ -163,6 +170,7 @@ def judge_version(version: ModelVersion, gate: Mapping[str, Any], run: str, cour
         "subject": subject,
         "candidate": told_to_process(version, registry, run),
         "champion": None if compared is None else told_to_process(compared, registry),
+        "allow_pickle": allow_pickle,
         "evaluation": told,
         "gate": dict(gate),
         "known": {name: value for name, value in version.metrics.items() if isinstance(value, int | float)},
@@ -193,8 +201,17 @@ def judge_version(version: ModelVersion, gate: Mapping[str, Any], run: str, cour
     return Judged(version, verdicts)
 
 
-def judge(project: Project, model: str, which: str) -> Judged:
+def judge(project: Project, model: str, which: str, *, allow_pickle: bool = False) -> Judged:
     """Judge a version anew, by the gate and on the data it was judged by last, against the champion of now.
+
+    Parameters
+    ----------
+    project
+        The project whose registry has the version.
+    model, which
+        The version.
+    allow_pickle
+        Whether versions that are pickles may be read.
 
     Raises
     ------
@@ -210,7 +227,8 @@ def judge(project: Project, model: str, which: str) -> Judged:
         if not evidence.gate or evidence.run is None:
             message = f"Version {version.version} of `{model}` has no gate."
             raise UsageError(message, hint="Give the model's output an `evaluate` setting and run the notebook.")
-        return judge_version(version, evidence.gate, evidence.run, court_of(project, log, evidence.run))
+        court = court_of(project, log, evidence.run)
+        return judge_version(version, evidence.gate, evidence.run, court, allow_pickle=allow_pickle)
 
 
 def court_of(project: Project, log: MetadataStore, run: str | None) -> Court:
@@ -230,6 +248,7 @@ def probe(  # noqa: PLR0913 - what a person may say of it
     memory_mb: int | None = None,
     interpreter: Path | None = None,
     against: str = CHAMPION,
+    allow_pickle: bool = False,
 ) -> Judged:
     """Load a version in a fresh process, predict its sample input, and compare its signature; record the verdict.
 
@@ -241,6 +260,8 @@ def probe(  # noqa: PLR0913 - what a person may say of it
         The Python of the environment to try; this process's own when `None`.
     against
         The alias of the version whose signature requests are made for.
+    allow_pickle
+        Whether a version that is a pickle may be read.
 
     Raises
     ------
@@ -256,7 +277,8 @@ def probe(  # noqa: PLR0913 - what a person may say of it
         gate = Gate.from_json(evidence.gate) if evidence.gate else Gate(())
         court = court_of(project, log, version.run)
         limit = memory_mb or gate.memory_mb
-        request = {"store": court.artifacts.url, "candidate": told_to_process(version, registry)}
+        candidate = told_to_process(version, registry)
+        request = {"store": court.artifacts.url, "candidate": candidate, "allow_pickle": allow_pickle}
         answered = ask_process(request, court.folder, memory_mb=limit, interpreter=interpreter)
         base = {
             "judging": uuid.uuid4().hex,

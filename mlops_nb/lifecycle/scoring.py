@@ -28,12 +28,13 @@ class Asked:
     """What to score a version by.
 
     `target` is the column with the truth, that of the version's gate when empty; `metrics` and `slices` (columns, or
-    several joined by `&`) those of its gate when empty.
+    several joined by `&`) those of its gate when empty. With `allow_pickle` a version that is a pickle may be read.
     """
 
     target: str = ""
     metrics: Sequence[str] = ()
     slices: Sequence[str] = ()
+    allow_pickle: bool = False
 
 
 def score(project: Project, model: str, which: str, data: Path, asked: Asked | None = None) -> Judged:
@@ -88,6 +89,7 @@ def score(project: Project, model: str, which: str, data: Path, asked: Asked | N
             "store": court.artifacts.url,
             "subject": f"{model} {version.version}",
             "candidate": told_to_process(version, registry),
+            "allow_pickle": asked.allow_pickle,
             "evaluation": {"evaluation": {"artifact": digest}, "features": features, "target": target},
             "gate": {
                 "metrics": {name: {} for name in metrics},

@@ -8,12 +8,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from mlops_nb import Registry, find_project, load_model
-from mlops_nb.artifacts import CannotStore, CorruptArtifact, UntrustedModel, dump_model
+from mlops_nb.artifacts import CannotStore, CorruptArtifact, UntrustedModel, dump_model, model_modules
 from mlops_nb.artifacts.store import ArtifactStore
 from mlops_nb.registry import write_version
 from tests.cli.command import call
@@ -89,6 +92,18 @@ def test_a_class_of_the_notebook_is_refused_by_pickle_and_taken_along_by_cloudpi
 
     assert "no other process could load its pickle" in done.stdout
     assert type(pickle.loads(made.read_bytes())).__name__ == "Doubling"
+
+
+@pytest.mark.parametrize("kind", ["pickle", "cloudpickle"])
+@pytest.mark.parametrize("protocol", [0, 2, 4, 5])
+def test_which_modules_a_pickle_imports_is_known_without_reading_it(kind: str, protocol: int) -> None:
+    made = make_pipeline(StandardScaler(), Ridge()).fit(X, X[:, 0])
+    data = (cloudpickle if kind == "cloudpickle" else pickle).dumps([made, made, Path], protocol=protocol)
+
+    found = {name.partition(".")[0] for name in model_modules(data)}
+
+    assert found >= {"sklearn", "numpy", "pathlib"}
+    assert found <= {"sklearn", "numpy", "pathlib", "copyreg", "_codecs", "builtins", "__builtin__", "copy_reg"}
 
 
 def test_a_published_pickle_is_marked_in_the_registry_and_used_only_when_allowed(tmp_path: Path) -> None:

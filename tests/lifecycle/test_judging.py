@@ -316,9 +316,40 @@ def test_a_model_that_takes_other_fields_than_the_champion_is_refused_field_by_f
     }
 
 
-@pytest.mark.row(39)
-def test_a_model_whose_module_is_gone_or_that_needs_too_much_memory_is_refused_in_a_fresh_process(
+def test_a_pickle_that_its_notebook_declares_is_judged_and_compared_and_else_only_where_it_is_allowed(
     tmp_path: Path,
+) -> None:
+    place = new_project(tmp_path)
+    train = (
+        "class Halved(Ridge):\n    def predict(self, X):\n        return super().predict(X) / half\n\n"
+        "model = Halved(alpha=alpha).fit(X_train, y_train)\nmodel.note = lambda: half"
+    )
+    gate = {**GATE, "promote": "automatic"}
+    shown = [("parameters", f"{PARAMETERS}\nhalf = 1.0"), ("imports", "from sklearn.linear_model import Ridge")]
+    write(place.notebook, [*shown, *cells(gate, train=train, format="cloudpickle")[1:]])
+    first = judged(place.run(alpha=1e5))
+    assert (first.decision, first.promoted) == ("pass", True)
+    better = judged(place.run())
+    assert (better.decision, better.promoted) == ("pass", True)
+    against = by_judge(better)["model-comparison"].evidence["against"]
+    assert against["version"] == 1
+    refused = call(tmp_path, "judge", "tips", "1", "--json")
+    assert "is a pickle" in refused.out + refused.err
+    again = call(tmp_path, "judge", "tips", "1", "--allow-pickle", "--json")
+    assert {finding["code"] for verdict in again.json["verdicts"] for finding in verdict["findings"]} >= {
+        "WORSE_THAN_CHAMPION"
+    }
+    rides = pd.read_csv(RIDES).query("payment == 'credit card'")
+    rides.to_csv(tmp_path / "new.csv", index=False)
+    assert call(tmp_path, "score", "tips", "2", "new.csv", "--json").code != 0
+    scored = call(tmp_path, "score", "tips", "2", "new.csv", "--target", "tip", "--allow-pickle", "--json")
+    assert scored.json["verdicts"][0]["evidence"]["metrics"]["mae"]["value"] < 1.5
+
+
+@pytest.mark.row(39)
+@pytest.mark.parametrize("kind", ["skops", "pickle"])
+def test_a_model_whose_module_is_gone_or_that_needs_too_much_memory_is_refused_in_a_fresh_process(
+    tmp_path: Path, kind: str
 ) -> None:
     place = new_project(tmp_path)
     (tmp_path / "halving.py").write_text(
@@ -333,15 +364,17 @@ def test_a_model_whose_module_is_gone_or_that_needs_too_much_memory_is_refused_i
         "model = make_pipeline(Half(), Ridge()).fit(X_train, y_train)"
     )
     gate = {**GATE, "promote": "automatic"}
-    write(place.notebook, cells(gate, train=train, trusted=["halving.Half"]))
+    pickled = kind == "pickle"
+    more: dict[str, Any] = {"format": "pickle"} if pickled else {"trusted": ["halving.Half"]}
+    write(place.notebook, cells(gate, train=train, **more))
     one = judged(place.run())
     assert (one.decision, one.promoted) == ("pass", True)
     with place.project.log() as log:
         assert log.aliases("tips") == {"champion": 1}
-    small = probe(place.project, "tips", "1", memory_mb=20)
+    small = probe(place.project, "tips", "1", memory_mb=20, allow_pickle=pickled)
     assert codes(small) == {"MEMORY_EXCEEDED"}
     (tmp_path / "halving.py").unlink()
-    gone = call(tmp_path, "probe", "tips", "latest", "--json")
+    gone = call(tmp_path, "probe", "tips", "latest", *(["--allow-pickle"] if pickled else []), "--json")
     assert gone.code == 1
     (found,) = json.loads(gone.out)["verdicts"][0]["findings"]
     assert (found["code"], found["subject"]) == ("PACKAGE_MISSING", "halving")

@@ -37,9 +37,9 @@ class StoredModel:
         layout = signature.get("layout", "frame")
         return cls(told["artifact"], tuple(told.get("trusted", ())), layout, dtypes, told.get("sample_input"))
 
-    def load(self, store: ArtifactStore) -> Any:
-        """Return the estimator; its types must be trusted."""
-        return load_model(store.get(self.artifact), self.trusted)
+    def load(self, store: ArtifactStore, *, allow_pickle: bool) -> Any:
+        """Return the estimator; its types must be trusted, and a pickle be allowed."""
+        return load_model(store.get(self.artifact), self.trusted, allow_pickle=allow_pickle, store=store)
 
     def rows(self, table: pd.DataFrame, features: Sequence[str]) -> Any:
         """Return a table's rows as the model was fitted with them."""

@@ -38,7 +38,7 @@ def main() -> None:
 def answers(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the answers to a request."""
     store = ArtifactStore(request["store"])
-    told, estimator = _probe(request["candidate"], store)
+    told, estimator = _probe(request["candidate"], store, allow_pickle=request["allow_pickle"])
     yield {"probe": told}
     if request.get("evaluation") is not None and estimator is not None:
         try:
@@ -49,7 +49,7 @@ def answers(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             yield {"verdicts": verdicts}
 
 
-def _probe(told: Mapping[str, Any], store: ArtifactStore) -> tuple[dict[str, Any], Any]:
+def _probe(told: Mapping[str, Any], store: ArtifactStore, *, allow_pickle: bool) -> tuple[dict[str, Any], Any]:
     found: dict[str, Any] = {"missing": [], "error": "", "stage": "load", "packages": {}, "python": _python()}
     estimator = None
     try:
@@ -58,7 +58,7 @@ def _probe(told: Mapping[str, Any], store: ArtifactStore) -> tuple[dict[str, Any
             from mlops_nb.execution.judging.asking import StoredModel
 
             model = StoredModel.from_json(told)
-            loaded = model.load(store)
+            loaded = model.load(store, allow_pickle=allow_pickle)
             found["stage"] = "predict"
             if model.sample_input is not None:
                 found |= _predicted(model, loaded, store)
@@ -150,7 +150,7 @@ def _judge(request: Mapping[str, Any], store: ArtifactStore, estimator: Any) -> 
     if request.get("champion") is not None:
         champion = StoredModel.from_json(request["champion"])
         try:
-            loaded = champion.load(store)
+            loaded = champion.load(store, allow_pickle=request["allow_pickle"])
             baseline = answer(loaded, champion.rows(table, features), table[target])
         except Exception as error:  # noqa: BLE001 - the champion's own code runs
             compared = False
