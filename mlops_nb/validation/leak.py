@@ -10,13 +10,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from mlops_nb.validation.verdict import Finding, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
     import pandas as pd
 
 # How rarely rows without a leak are taken for one: once in ten thousand evaluations.
@@ -27,6 +26,7 @@ _SHOWN = 5
 
 def row_hashes(table: pd.DataFrame) -> np.ndarray:
     """Return a number for each row that depends on its content alone: uint64, shape (rows,)."""
+    import numpy as np
     import pandas as pd
 
     found = np.zeros(len(table), dtype=np.uint64)
@@ -58,6 +58,9 @@ def judge_leak(
     allowed_share
         The share of evaluation rows that may be among the training rows; what chance explains when `None`.
     """
+    # Here and not above: every run imports this module, and one whose steps are all cached asks no more of it.
+    import numpy as np
+
     if not trained:
         message = "The settings do not name the training data (`train`), so that rows were not compared."
         return Verdict("leak", subject, "pass", (Finding("TRAINING_NOT_NAMED", subject, message, "info"),))
