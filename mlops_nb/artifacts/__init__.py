@@ -4,6 +4,7 @@ from mlops_nb.artifacts.blob import CorruptArtifact, pack, unpack
 from mlops_nb.artifacts.fingerprint import (
     IMMUTABLE,
     CannotFingerprint,
+    MemoryPlace,
     Trace,
     behind,
     fingerprint,
@@ -39,6 +40,7 @@ __all__ = [
     "Column",
     "CorruptArtifact",
     "Holdings",
+    "MemoryPlace",
     "Model",
     "Picture",
     "Place",

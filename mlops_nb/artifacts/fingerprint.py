@@ -6,8 +6,8 @@ canonically:
 1. values without identity (numbers, strings, bytes, `None`) are hashed by content, so interning does not matter;
 2. everything with an identity gets a number when first met and is hashed as that number when met again, so that
    aliasing inside the value and cycles are part of the fingerprint;
-3. arrays are hashed by dtype, shape and elements, whatever their memory layout; frames by column, whatever their
-   blocks; sets without order;
+3. arrays are hashed by dtype, shape and elements, whatever their memory layout, unless several lie in one memory: then
+   how they lie in it counts; frames by column, whatever their blocks; sets without order;
 4. functions and classes written in the notebook are hashed by their code, defaults, closure and attributes; the
    notebook's globals they read are reported in `Trace.globals`, not followed;
 5. what cannot be hashed for sure raises `CannotFingerprint`: a caller must then take the value as changed.
@@ -76,6 +76,23 @@ class CannotFingerprint(Exception):  # noqa: N818 - told to the caller as a fact
     """The value holds something whose content cannot be known: take it as changed."""
 
 
+@dataclass(frozen=True)
+class MemoryPlace:
+    """Where an array lies: the id of the array that owns its memory, its address and strides in bytes.
+
+    `framed` arrays belong to a pandas object.
+    """
+
+    owner: int
+    address: int
+    strides: tuple[int, ...]
+    framed: bool
+
+    def from_(self, first: MemoryPlace) -> tuple[int, tuple[int, ...]]:
+        """Return how far behind another array it begins, in bytes, and its strides."""
+        return self.address - first.address, self.strides
+
+
 @dataclass
 class Trace:
     """What a walk saw beside the content.
@@ -87,7 +104,8 @@ class Trace:
     `nans` the NaN objects, which a container finds by identity. `numbers` are the numbers that the shared objects got.
     `elsewhere` is given, not filled: what mutable objects are called that walks over other values have been through.
     Such an object is hashed as that name and not walked again. `constants` are given too, by their ids: what a library
-    holds beside the values that refer to it, which is not shared by these; `met` collects those that were met.
+    holds beside the values that refer to it, which is not shared by these; `met` collects those that were met. `places`
+    tells of arrays, by their ids in the order in which they were met, where they lie.
     """
 
     shared: set[int] = field(default_factory=set)
@@ -102,6 +120,7 @@ class Trace:
     elsewhere: Mapping[int, str] = field(default_factory=dict)
     constants: Mapping[int, Place | None] = field(default_factory=dict)
     met: set[int] = field(default_factory=set)
+    places: dict[int, MemoryPlace] = field(default_factory=dict)
 
 
 def fingerprint(
@@ -177,6 +196,8 @@ class Walker(Stream):
         self.roots = roots
         self.trace = trace
         self.in_frame = 0
+        # Of each owner of memory the first array that lay in it, with its number.
+        self.lying: dict[int, tuple[int, MemoryPlace]] = {}
         # How deep inside objects of Matplotlib.
         self.in_figure: int = known.in_figure if known else 0
         # The sets whose elements are being hashed apart, from the outermost in: what leads back into one is a cycle.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from mlops_nb.artifacts.fingerprint import MemoryPlace
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -74,6 +76,7 @@ def hash_array(walker: Walker, value: np.ndarray, *, of_column: bool = False) ->
         walker.trace.shared.add(id(value))
     elif walker.been_through(value):
         return
+    _note_place(walker, value)
     walker.tag("array", f"{value.dtype.str}{value.dtype.descr if value.dtype.names else ''}{value.shape}".encode())
     walker.tag("flags", bytes([value.flags.writeable, value.flags.f_contiguous and not value.flags.c_contiguous]))
     if value.dtype.hasobject:
@@ -90,6 +93,21 @@ def hash_array(walker: Walker, value: np.ndarray, *, of_column: bool = False) ->
         data = clean
     flat = data.reshape(-1, order="A")
     walker.buffer("data", flat.view(np.uint8) if flat.size and flat.dtype.itemsize else b"")
+
+
+def _note_place(walker: Walker, array: np.ndarray) -> None:
+    """Note where an array lies; hash how it lies to the first in the same memory, through which it can be changed.
+
+    Columns of frames do not change each other (copy-on-write), and how a frame lays them out is no content.
+    """
+    if not array.size:
+        return
+    address = array.__array_interface__["data"][0]
+    place = MemoryPlace(id(memory_owner(array)), address, array.strides, walker.in_frame > 0)
+    walker.trace.places[id(array)] = place
+    number, first = walker.lying.setdefault(place.owner, (walker.seen[id(array)], place))
+    if first is not place and not (first.framed and place.framed):
+        walker.tag("lies", repr((number, first.strides, place.from_(first))).encode())
 
 
 def hash_array_of_kind(walker: Walker, value: np.ndarray) -> None:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 STREAMS = frozenset({"random", "numpy.random"})
 # What must be in place before variables are thawed: their modules are found through it.
 EARLY = ("environ", "cwd", "sys.path")
+# What they refer to when they are thawed, as figures to lists in Matplotlib's settings; thawing may change it again.
+REFERRED_TO = ("matplotlib",)
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,10 @@ def _write_matplotlib(value: Any, baseline: Baseline) -> None:
     original = dict.copy(matplotlib.rcParamsOrig)
     # A style that a replayed cell has set may differ where the style that counts has Matplotlib's own value.
     wanted = {key: original[key] for key in _read_matplotlib(baseline) or {} if key in original} | (value or {})
-    _quietly(lambda: matplotlib.rcParams.update(wanted))
+    # What is right already stays the object that it is: figures may refer to it.
+    current = dict.copy(matplotlib.rcParams)
+    changed = {key: wanted[key] for key in wanted if key not in current or current[key] != wanted[key]}
+    _quietly(lambda: matplotlib.rcParams.update(changed))
 
 
 def _read_sklearn(_: Baseline) -> Any:

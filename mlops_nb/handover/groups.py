@@ -13,6 +13,8 @@ from mlops_nb.artifacts import CannotFingerprint, Trace, fingerprint, library_co
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from mlops_nb.artifacts import MemoryPlace
+
 _DEEP_STACK_BYTES = 1 << 29
 _DEEP_LIMIT = 200_000
 UNKNOWN = "unknown-"
@@ -90,7 +92,23 @@ def _whole(parts: Sequence[Group], tokens: Mapping[str, str]) -> Group:
     whole.refs -= set(tokens.values())
     if any(part.fingerprint.startswith(UNKNOWN) for part in parts):
         return Group(names, _unknown(), whole)
-    return Group(names, fingerprint({part.names: (part.fingerprint, tokens[part.names[0]]) for part in parts}), whole)
+    content: dict[Any, Any] = {part.names: (part.fingerprint, tokens[part.names[0]]) for part in parts}
+    if memory := _common_memory(parts):
+        content["memory"] = memory
+    return Group(names, fingerprint(content), whole)
+
+
+def _common_memory(parts: Sequence[Group]) -> list[Any]:
+    """Return how arrays of several variables lie in memory that they have in common."""
+    lying: dict[int, list[tuple[str, int, MemoryPlace]]] = {}
+    for part in parts:
+        for number, place in enumerate(part.trace.places.values()):
+            lying.setdefault(place.owner, []).append((part.names[0], number, place))
+    return [
+        [(name, number, place.from_(together[0][2])) for name, number, place in together]
+        for together in lying.values()
+        if len({name for name, _, _ in together}) > 1 and not all(place.framed for _, _, place in together)
+    ]
 
 
 class _Joined:

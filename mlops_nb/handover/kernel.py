@@ -16,7 +16,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import ArtifactStore, fingerprint
-from mlops_nb.handover.ambient import EARLY, KINDS, STREAMS, Baseline, read_ambient, reset_ambient, write_ambient
+from mlops_nb.handover.ambient import (
+    EARLY,
+    KINDS,
+    REFERRED_TO,
+    STREAMS,
+    Baseline,
+    read_ambient,
+    reset_ambient,
+    write_ambient,
+)
 from mlops_nb.handover.covariables import Process, came_back_different, freeze, thaw, thaw_one, variables
 from mlops_nb.handover.outside import Outside
 from mlops_nb.handover.process_state import HISTORY, PATCHES, read_process_state, write_process_state
@@ -98,7 +107,7 @@ def begin(  # noqa: PLR0913 - what a step begins with
     state = known if parts is None else known.only(parts)
     session = _Session(process, state, known, getattr(shell, _BASELINE, None) or Baseline.now(), Outside())
     setattr(shell, _KEPT, session)
-    for kind in EARLY:
+    for kind in (*EARLY, *REFERRED_TO):
         _restore(session, kind)
     values, session.absent = thaw(state, process, unchecked)
     if different := came_back_different(state, values, process, unchecked):

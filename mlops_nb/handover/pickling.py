@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import functools
 import io
+import itertools
 import types
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -124,8 +125,9 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             return reduce_array(obj, self._owners, in_band=self._in_band)
         else:
             check(obj, self._namespace)
-            if kind.__module__ == "itertools":
-                return quiet_reduce(obj)
+            known = _OF_LIBRARIES.get((kind.__module__, kind.__name__))
+            if known is not None:
+                return known(obj)
             if isinstance(obj, type):
                 return _with_members_in_order(obj, super().reducer_override(obj))
         return super().reducer_override(obj)
@@ -192,14 +194,40 @@ def _of_notebook(function: Any, namespace: Mapping[str, Any]) -> bool:
     return isinstance(wrapped, types.FunctionType) and wrapped.__globals__ is namespace
 
 
+def _reduce_bunch(bunch: Any) -> Any:
+    """Reduce what scikit-learn's example datasets are: its own `__setstate__` drops the attributes."""
+    make, arguments, state, items, pairs = bunch.__reduce_ex__(4)
+    return make, arguments, state, items, pairs, _set_vars
+
+
+def _set_vars(held: Any, state: dict[str, Any]) -> None:
+    # Not by `setattr`, which makes an item of an attribute.
+    vars(held).update(state)
+
+
+# What pickle alone would warn of or lose something of.
+_OF_LIBRARIES: dict[tuple[str, str], Callable[[Any], Any]] = {
+    **{("itertools", name): quiet_reduce for name, kind in vars(itertools).items() if isinstance(kind, type)},
+    ("sklearn.utils._bunch", "Bunch"): _reduce_bunch,
+}
+
+
 def _with_members_in_order(kind: type, reduced: Any) -> Any:
     """Return what cloudpickle stores of a class, whose members it sorts, with the members in their own order."""
     if not isinstance(reduced, tuple) or len(reduced) < _WITH_STATE or not isinstance(reduced[2], tuple):
         return reduced
-    make, arguments, (members, slots), *rest = reduced
+    make, arguments, (members, slots), *_ = reduced
     places = {name: place for place, name in enumerate(vars(kind))}
     ordered = dict(sorted(members.items(), key=lambda member: places.get(member[0], len(places))))
-    return make, arguments, (ordered, slots), *rest
+    return make, arguments, (ordered, slots), None, None, _set_members
+
+
+def _set_members(kind: type, state: tuple[dict[str, Any], Any]) -> None:
+    # What a base's `__init_subclass__` has set by now, as that of scikit-learn's transformers does, stands before all.
+    for name in state[0].keys() & vars(kind).keys():
+        if not name.startswith("__"):
+            delattr(kind, name)
+    cloudpickle.cloudpickle._class_setstate(kind, state)  # noqa: SLF001 - what cloudpickle's own pickles name
 
 
 def _make_function(

@@ -45,23 +45,25 @@ class NotebookUnpickler(pickle.Unpickler):
         self._objects = objects
         self._namespace = namespace
         self._identities = identities
+        self._constants: dict[tuple[Place, str], Any] = {}
 
     def persistent_load(self, token: str | tuple[Place, str, bytes]) -> Any:
         """Return the object that was stored elsewhere, and has been thawed before; or a library's constant."""
         if isinstance(token, tuple):
-            return self._constant(*token)
+            return self._constant_at(*token)
         if token.startswith(NAN):
             return self._objects.setdefault(token, _nan(token))
         return self._objects[token]
 
-    def _constant(self, place: Place, content: str, pickled: bytes) -> Any:
+    def _constant_at(self, place: Place, content: str, pickled: bytes) -> Any:
         """Return what the library of this process holds at the place, if it is the same; else what was stored."""
-        found = constant_at(place)
-        if found is not None and fingerprint(found) == content:
-            return found
-        value = loads(pickled, (), namespace=self._namespace, identities=self._identities)
-        put_constant(place, value)
-        return value
+        if (place, content) not in self._constants:
+            value = constant_at(place)
+            if value is None or fingerprint(value) != content:
+                value = loads(pickled, (), namespace=self._namespace, identities=self._identities)
+                put_constant(place, value)
+            self._constants[place, content] = value
+        return self._constants[place, content]
 
     def find_class(self, module: str, name: str) -> Any:
         """Return what a pickle names; functions of the notebook are made here, on this kernel's globals."""

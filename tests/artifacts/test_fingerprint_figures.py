@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
@@ -15,13 +17,10 @@ from matplotlib.transforms import Affine2D, Bbox, TransformedBbox
 from mlops_nb.artifacts import ArtifactStore, fingerprint
 from mlops_nb.handover.covariables import Process, freeze, thaw
 from mlops_nb.handover.groups import groups_of
-from mlops_nb.handover.pickling import Identities, dumps
 from mlops_nb.handover.state import Delta, State
-from mlops_nb.handover.unpickling import loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 
 def figure() -> Figure:
@@ -37,9 +36,18 @@ def figure() -> Figure:
     return made
 
 
+def across(tmp_path: Path, **held: Any) -> dict[str, Any]:
+    """Return variables as they come out of the step that made them, each on its own."""
+    process = Process(ArtifactStore(str(tmp_path)), {})
+    state = State().after(Delta(changed=freeze(held, State(), process, "made")))
+    values, absent = thaw(state, Process(process.store, {}))
+    assert not absent
+    return values
+
+
 def thawed(value: Any) -> Any:
-    pickled, buffers = dumps(value, namespace={}, identities=Identities())
-    return loads(pickled, buffers, namespace={}, identities=Identities())
+    with TemporaryDirectory() as folder:
+        return across(Path(folder), value=value)["value"]
 
 
 def prints(**held: Any) -> dict[tuple[str, ...], str]:
@@ -208,15 +216,6 @@ def plotted(*marks: str) -> Figure:
     return made
 
 
-def across(tmp_path: Path, **held: Any) -> dict[str, Any]:
-    """Return variables as they come out of the step that made them, each on its own."""
-    process = Process(ArtifactStore(str(tmp_path)), {})
-    state = State().after(Delta(changed=freeze(held, State(), process, "made")))
-    values, absent = thaw(state, Process(process.store, {}))
-    assert not absent
-    return values
-
-
 def test_what_matplotlib_made_for_all_figures_makes_no_two_of_them_one() -> None:
     assert set(prints(one=plotted("o", "p", "x"), other=plotted("o", "p", "x"))) == {("one",), ("other",)}
 
@@ -239,7 +238,10 @@ def test_a_setting_that_has_changed_since_is_not_taken_for_the_one_that_the_figu
         state = State().after(Delta(changed=freeze({"made": made}, State(), process, "made")))
     values, _ = thaw(state, Process(process.store, {}))
 
-    assert values["made"].axes[0].yaxis.get_major_formatter()._powerlimits == [-2, 2]
+    ax = values["made"].axes[0]
+    limits = [axis.get_major_formatter()._powerlimits for axis in (ax.xaxis, ax.yaxis)]
+    assert limits == [[-2, 2], [-2, 2]]
+    assert limits[0] is limits[1]
     assert plt.rcParams["axes.formatter.limits"] != [-2, 2]
 
 

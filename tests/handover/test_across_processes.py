@@ -1,0 +1,79 @@
+"""What a step leaves comes back in another process as what it was: else it would have to stay in its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mlops_nb.artifacts import ArtifactStore
+from mlops_nb.handover.state import State
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Both run as a notebook's cells do, in the module `__main__`.
+COMMON = """
+import json, sys
+from mlops_nb.artifacts import ArtifactStore
+from mlops_nb.handover import covariables, state
+given = json.loads(sys.argv[1])
+store = ArtifactStore(given["store"])
+"""
+LEAVE = f"""{COMMON}
+before = {{*globals(), "before"}}
+exec(given["source"])
+held = {{name: value for name, value in globals().items() if name not in before and type(value) is not type(sys)}}
+process = covariables.Process(store, globals())
+left = state.State().after(state.Delta(changed=covariables.freeze(held, state.State(), process, "made")))
+print(left.to_json())
+"""
+TAKE = f"""{COMMON}
+left = state.State.from_json(sys.stdin.read())
+process = covariables.Process(store, globals())
+values, absent = covariables.thaw(left, process)
+print(json.dumps([covariables.came_back_different(left, values, process, list(values)), absent, sorted(values)]))
+"""
+
+VALUES = {
+    "a transformer of the notebook": (
+        "from sklearn.base import BaseEstimator as Base, TransformerMixin as Mixin\n"
+        "class Half(Base, Mixin):\n"
+        "    def fit(self, X, y=None):\n        return self\n\n"
+        "    def transform(self, X):\n        return X / 2\n\n"
+        "fitted = Half().fit([[1]])\ndel Base, Mixin"
+    ),
+    "example data": (
+        "from sklearn import datasets\niris, digits = datasets.load_iris(), datasets.load_digits()\n"
+        "X, y = digits.data, iris.target"
+    ),
+    "an image": (
+        "import matplotlib.pyplot as plt\nimport numpy as np\nfig, axes = plt.subplots(2)\n"
+        "image = axes[0].imshow(np.eye(3))\nfig.canvas.draw()"
+    ),
+    "views": "import numpy as np\nh = np.zeros((3, 4))\nviews = [h[::-1], h[1:], h.T]\nlast = h[-1]",
+    "a frame and its column": (
+        "import pandas as pd\nframe = pd.DataFrame({'a': [1.0, 2.0], 'b': [1.0, 2.0]})\ncolumn = frame['a'].to_numpy()"
+    ),
+}
+
+
+def run(script: str, given: dict[str, str], text: str = "") -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", script, json.dumps(given)], input=text, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+@pytest.mark.parametrize("what", VALUES)
+def test_values_come_back_as_what_they_were(what: str, tmp_path: Path) -> None:
+    store = ArtifactStore(str(tmp_path))
+    left = run(LEAVE, {"store": store.url, "source": VALUES[what]})
+    different, absent, names = json.loads(run(TAKE, {"store": store.url}, left))
+
+    assert not different
+    assert not absent
+    assert names == sorted(State.from_json(left).by_name())
