@@ -39,6 +39,15 @@ FIELDS = """() => [...document.querySelectorAll('.mn-settings .mn-field:not(:has
     const look = {backgroundColor, borderTopColor, color, fontSize, left, right, gap};
     return [field.dataset.setting, JSON.stringify(look)];
 })"""
+# The choices whose text lies below their arrow.
+COVERED = """() => [...document.querySelectorAll('.mn-settings select')].filter(select => {
+    const {font, paddingLeft, paddingRight} = getComputedStyle(select);
+    const [before, after] = [paddingLeft, paddingRight].map(parseFloat);
+    const brush = document.createElement('canvas').getContext('2d');
+    brush.font = font;
+    const text = brush.measureText(select.selectedOptions[0].text).width;
+    return after < 20 || before + text + after > select.offsetWidth;
+}).map(select => select.ariaLabel)"""
 UNREADABLE = Path(__file__).with_name("unreadable.js").read_text(encoding="utf-8")
 
 
@@ -108,7 +117,7 @@ def test_everything_can_be_read(page: Page, root: Path, theme: str) -> None:
 
 
 def test_the_fields_of_a_step_stand_in_one_line_and_look_alike(lab: Lab, page: Page) -> None:
-    write(lab.root / "fields" / "train.ipynb", [("step:train", "model = 1", {"retries": 2})])
+    write(lab.root / "fields" / "train.ipynb", [("step:train", "model = 1", {"outputs": {"line": {"type": "value"}}})])
     open_notebook(page, lab, "fields/train.ipynb")
     expect(chip(page, 1)).to_contain_text("train")
     activate(page, 1)
@@ -119,3 +128,8 @@ def test_the_fields_of_a_step_stand_in_one_line_and_look_alike(lab: Lab, page: P
     looks = dict(page.evaluate(FIELDS))
     assert {"retries", "pause", "search"} <= set(looks)
     assert len(set(looks.values())) == 1, looks
+    page.get_by_label("type", exact=True).select_option("dataset")
+    assert page.evaluate(COVERED) == []
+    for name in ("Add output", "Remove output line"):
+        expect(page.get_by_role("button", name=name)).to_have_css("border-top-width", "1px")
+    picture(page, "fields")

@@ -1,4 +1,4 @@
-"use strict";(self.rspackChunkmlops_nb=self.rspackChunkmlops_nb||[]).push([["style_index_css"],{"./node_modules/css-loader/dist/cjs.js!./style/cells.css"(e,n,o){var r=o("./node_modules/css-loader/dist/runtime/noSourceMaps.js"),t=o.n(r),a=o("./node_modules/css-loader/dist/runtime/api.js"),i=(o.n(a))()(t());i.push([e.id,`/* The margin: room at the left of every cell of a tagged notebook, a bar along each step, a chip at its head. */
+"use strict";(self.rspackChunkmlops_nb=self.rspackChunkmlops_nb||[]).push([["style_index_css"],{"./node_modules/css-loader/dist/cjs.js!./style/cells.css"(e,n,o){var t=o("./node_modules/css-loader/dist/runtime/noSourceMaps.js"),r=o.n(t),a=o("./node_modules/css-loader/dist/runtime/api.js"),i=(o.n(a))()(r());i.push([e.id,`/* The margin: room at the left of every cell of a tagged notebook, a bar along each step, a chip at its head. */
 .mn-notebook { --mn-gutter: 120px; }
 .mn-notebook .jp-Cell { padding-left: calc(var(--mn-gutter) + var(--jp-cell-padding)); }
 .mn-notebook .jp-Cell { position: relative; }
@@ -78,8 +78,8 @@
 
 @media (max-width: 900px) { .mn-notebook { --mn-gutter: 96px; } }
 @media print { .mn-notebook { --mn-gutter: 0; } .mn-margin { display: none; } }
-`,""]),o.d(n,{},{A:i})},"./node_modules/css-loader/dist/cjs.js!./style/index.css"(e,n,o){var r=o("./node_modules/css-loader/dist/runtime/noSourceMaps.js"),t=o.n(r),a=o("./node_modules/css-loader/dist/runtime/api.js"),i=o.n(a),s=o("./node_modules/css-loader/dist/cjs.js!./style/variables.css"),l=o("./node_modules/css-loader/dist/cjs.js!./style/cells.css"),m=o("./node_modules/css-loader/dist/cjs.js!./style/pipeline.css"),d=o("./node_modules/css-loader/dist/cjs.js!./style/runs.css"),p=i()(t());p.i(s.A),p.i(l.A),p.i(m.A),p.i(d.A),p.push([e.id,`
-`,""]),o.d(n,{},{A:p})},"./node_modules/css-loader/dist/cjs.js!./style/pipeline.css"(e,n,o){var r=o("./node_modules/css-loader/dist/runtime/noSourceMaps.js"),t=o.n(r),a=o("./node_modules/css-loader/dist/runtime/api.js"),i=(o.n(a))()(t());i.push([e.id,`.mn-panel {
+`,""]),o.d(n,{},{A:i})},"./node_modules/css-loader/dist/cjs.js!./style/index.css"(e,n,o){var t=o("./node_modules/css-loader/dist/runtime/noSourceMaps.js"),r=o.n(t),a=o("./node_modules/css-loader/dist/runtime/api.js"),i=o.n(a),s=o("./node_modules/css-loader/dist/cjs.js!./style/variables.css"),l=o("./node_modules/css-loader/dist/cjs.js!./style/cells.css"),m=o("./node_modules/css-loader/dist/cjs.js!./style/pipeline.css"),d=o("./node_modules/css-loader/dist/cjs.js!./style/runs.css"),p=i()(r());p.i(s.A),p.i(l.A),p.i(m.A),p.i(d.A),p.push([e.id,`
+`,""]),o.d(n,{},{A:p})},"./node_modules/css-loader/dist/cjs.js!./style/pipeline.css"(e,n,o){var t=o("./node_modules/css-loader/dist/runtime/noSourceMaps.js"),r=o.n(t),a=o("./node_modules/css-loader/dist/runtime/api.js"),i=(o.n(a))()(r());i.push([e.id,`.mn-panel {
   overflow: auto;
   min-width: 300px !important;
   background: var(--jp-layout-color1);
@@ -134,8 +134,8 @@
 .mn-graph { position: relative; }
 /* Where there is more to scroll to, the edge is shaded: covers that move with the graph lie on shades that do not. */
 .mn-graph-scroll {
-  --mn-cover: var(--jp-layout-color1), transparent;
-  --mn-shade: var(--jp-border-color1), transparent;
+  --mn-cover: var(--jp-layout-color1) 8px, transparent;
+  --mn-shade: var(--jp-border-color2), transparent;
   overflow: auto;
   max-height: 62vh;
   padding: 0 6px;
@@ -220,7 +220,7 @@
 .mn-status-item { display: flex; align-items: center; height: 100%; }
 .mn-status-button { all: unset; line-height: normal; cursor: pointer; padding: 0 6px; font-size: var(--jp-ui-font-size1); color: var(--jp-ui-font-color1); }
 .mn-status-button:hover { background: var(--jp-layout-color3); }
-`,""]),o.d(n,{},{A:i})},"./node_modules/css-loader/dist/cjs.js!./style/runs.css"(e,n,o){var r=o("./node_modules/css-loader/dist/runtime/noSourceMaps.js"),t=o.n(r),a=o("./node_modules/css-loader/dist/runtime/api.js"),i=(o.n(a))()(t());i.push([e.id,`.mn-browser { display: flex; flex-direction: column; background: var(--jp-layout-color1); color: var(--jp-ui-font-color1); font-size: var(--jp-ui-font-size1); overflow: hidden; }
+`,""]),o.d(n,{},{A:i})},"./node_modules/css-loader/dist/cjs.js!./style/runs.css"(e,n,o){var t=o("./node_modules/css-loader/dist/runtime/noSourceMaps.js"),r=o.n(t),a=o("./node_modules/css-loader/dist/runtime/api.js"),i=(o.n(a))()(r());i.push([e.id,`.mn-browser { display: flex; flex-direction: column; background: var(--jp-layout-color1); color: var(--jp-ui-font-color1); font-size: var(--jp-ui-font-size1); overflow: hidden; }
 .mn-tabs { display: flex; flex: none; gap: 8px; align-items: center; padding: 6px 16px; border-bottom: 1px solid var(--jp-border-color2); }
 .mn-tab { border-color: transparent; }
 .mn-tab[aria-current='page'] { background: var(--jp-layout-color2); font-weight: 600; }
@@ -266,7 +266,7 @@
 .mn-verdicts { margin: 4px 0 0; padding-left: 18px; }
 .mn-decision-pass strong, .mn-decision-promote strong { color: var(--mn-good); }
 .mn-decision-stop strong, .mn-decision-refuse strong, .mn-decision-fail strong { color: var(--mn-bad); }
-`,""]),o.d(n,{},{A:i})},"./node_modules/css-loader/dist/cjs.js!./style/variables.css"(e,n,o){var r=o("./node_modules/css-loader/dist/runtime/noSourceMaps.js"),t=o.n(r),a=o("./node_modules/css-loader/dist/runtime/api.js"),i=(o.n(a))()(t());i.push([e.id,`/* Eight hues of Okabe and Ito's palette, darkened for light themes and lightened for dark ones so that a
+`,""]),o.d(n,{},{A:i})},"./node_modules/css-loader/dist/cjs.js!./style/variables.css"(e,n,o){var t=o("./node_modules/css-loader/dist/runtime/noSourceMaps.js"),r=o.n(t),a=o("./node_modules/css-loader/dist/runtime/api.js"),i=(o.n(a))()(r());i.push([e.id,`/* Eight hues of Okabe and Ito's palette, darkened for light themes and lightened for dark ones so that a
    name in any of them has a contrast of 4.5:1 or more, also where the pointer is (WCAG 2.2, 1.4.3). */
 :root {
   --mn-hue-0: #00578f;
@@ -335,8 +335,11 @@ body[data-jp-theme-light='false'] {
 .mn-problem:empty { display: none; }
 .mn-number { text-align: right; font-variant-numeric: tabular-nums; }
 
-.mn-button {
+/* JupyterLab restyles what is in its dialogs, each kind in another way: in ours it stays as it is elsewhere. */
+.mn-button, .mn-dialog .mn-button.jp-mod-styled {
   appearance: none;
+  height: auto;
+  letter-spacing: normal;
   font: inherit;
   font-size: var(--jp-ui-font-size1);
   line-height: 20px;
@@ -362,7 +365,6 @@ body[data-jp-theme-light='false'] {
 }
 .mn-actions { display: flex; flex-wrap: wrap; gap: 6px; align-items: center; }
 
-/* JupyterLab restyles the fields in its dialogs, each kind in another way: in ours they stay as they are elsewhere. */
 .mn-input, .mn-dialog .mn-input.jp-mod-styled {
   display: block;
   box-sizing: border-box;
@@ -377,6 +379,7 @@ body[data-jp-theme-light='false'] {
   border: 1px solid var(--jp-ui-font-color2);
   border-radius: 4px;
 }
+.mn-dialog select.mn-input.jp-mod-styled { padding-right: 25px; }
 .mn-dialog .mn-field .jp-select-wrapper { height: auto; margin: 0; padding: 0; }
 .mn-input::placeholder { color: var(--jp-ui-font-color2); }
 .mn-input:focus-visible, .mn-dialog .mn-input.jp-mod-styled:focus-visible { outline: 2px solid var(--jp-brand-color1); outline-offset: -1px; }
@@ -406,7 +409,9 @@ textarea.mn-input, .mn-dialog textarea.mn-input.jp-mod-styled { height: auto; fo
 .mn-label { display: block; margin: 4px 0; font-weight: 600; }
 .mn-field { display: grid; grid-template-columns: 110px minmax(0, 1fr); gap: 2px 12px; padding: 5px 0; }
 .mn-field .mn-faint { margin: 1px 0 0; font-size: var(--jp-ui-font-size0); }
+.mn-field .mn-table { width: 100%; }
 .mn-field .mn-table td { padding-right: 6px; }
+.mn-field .mn-table .jp-select-wrapper { min-width: 110px; }
 .mn-proposal { max-height: 60vh; overflow: auto; }
 .mn-proposal code { display: block; max-width: 260px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-`,""]),o.d(n,{},{A:i})},"./node_modules/css-loader/dist/runtime/api.js"(e){e.exports=function(e){var n=[];return n.toString=function(){return this.map(function(n){var o="",r=void 0!==n[5];return n[4]&&(o+="@supports (".concat(n[4],") {")),n[2]&&(o+="@media ".concat(n[2]," {")),r&&(o+="@layer".concat(n[5].length>0?" ".concat(n[5]):""," {")),o+=e(n),r&&(o+="}"),n[2]&&(o+="}"),n[4]&&(o+="}"),o}).join("")},n.i=function(e,o,r,t,a){"string"==typeof e&&(e=[[null,e,void 0]]);var i={};if(r)for(var s=0;s<this.length;s++){var l=this[s][0];null!=l&&(i[l]=!0)}for(var m=0;m<e.length;m++){var d=[].concat(e[m]);r&&i[d[0]]||(void 0!==a&&(void 0===d[5]||(d[1]="@layer".concat(d[5].length>0?" ".concat(d[5]):""," {").concat(d[1],"}")),d[5]=a),o&&(d[2]&&(d[1]="@media ".concat(d[2]," {").concat(d[1],"}")),d[2]=o),t&&(d[4]?(d[1]="@supports (".concat(d[4],") {").concat(d[1],"}"),d[4]=t):d[4]="".concat(t)),n.push(d))}},n}},"./node_modules/css-loader/dist/runtime/noSourceMaps.js"(e){e.exports=function(e){return e[1]}},"./style/index.css"(e,n,o){o.r(n);var r=o("./node_modules/style-loader/dist/runtime/injectStylesIntoStyleTag.js"),t=o.n(r),a=o("./node_modules/style-loader/dist/runtime/styleDomAPI.js"),i=o.n(a),s=o("./node_modules/style-loader/dist/runtime/insertBySelector.js"),l=o.n(s),m=o("./node_modules/style-loader/dist/runtime/setAttributesWithoutAttributes.js"),d=o.n(m),p=o("./node_modules/style-loader/dist/runtime/insertStyleElement.js"),c=o.n(p),u=o("./node_modules/style-loader/dist/runtime/styleTagTransform.js"),f=o.n(u),g=o("./node_modules/css-loader/dist/cjs.js!./style/index.css"),h={};h.styleTagTransform=f(),h.setAttributes=d(),h.insert=l().bind(null,"head"),h.domAPI=i(),h.insertStyleElement=c(),t()(g.A,h);let x=g.A&&g.A.locals?g.A.locals:void 0;o.d(n,{},{default:x})},"./node_modules/style-loader/dist/runtime/injectStylesIntoStyleTag.js"(e){var n=[];function o(e){for(var o=-1,r=0;r<n.length;r++)if(n[r].identifier===e){o=r;break}return o}function r(e,r){for(var t={},a=[],i=0;i<e.length;i++){var s=e[i],l=r.base?s[0]+r.base:s[0],m=t[l]||0,d="".concat(l," ").concat(m);t[l]=m+1;var p=o(d),c={css:s[1],media:s[2],sourceMap:s[3],supports:s[4],layer:s[5]};if(-1!==p)n[p].references++,n[p].updater(c);else{var u=function(e,n){var o=n.domAPI(n);return o.update(e),function(n){n?(n.css!==e.css||n.media!==e.media||n.sourceMap!==e.sourceMap||n.supports!==e.supports||n.layer!==e.layer)&&o.update(e=n):o.remove()}}(c,r);r.byIndex=i,n.splice(i,0,{identifier:d,updater:u,references:1})}a.push(d)}return a}e.exports=function(e,t){var a=r(e=e||[],t=t||{});return function(e){e=e||[];for(var i=0;i<a.length;i++){var s=o(a[i]);n[s].references--}for(var l=r(e,t),m=0;m<a.length;m++){var d=o(a[m]);0===n[d].references&&(n[d].updater(),n.splice(d,1))}a=l}}},"./node_modules/style-loader/dist/runtime/insertBySelector.js"(e){var n={};e.exports=function(e,o){var r=function(e){if(void 0===n[e]){var o=document.querySelector(e);if(window.HTMLIFrameElement&&o instanceof window.HTMLIFrameElement)try{o=o.contentDocument.head}catch(e){o=null}n[e]=o}return n[e]}(e);if(!r)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");r.appendChild(o)}},"./node_modules/style-loader/dist/runtime/insertStyleElement.js"(e){e.exports=function(e){var n=document.createElement("style");return e.setAttributes(n,e.attributes),e.insert(n,e.options),n}},"./node_modules/style-loader/dist/runtime/setAttributesWithoutAttributes.js"(e,n,o){e.exports=function(e){var n=o.nc;n&&e.setAttribute("nonce",n)}},"./node_modules/style-loader/dist/runtime/styleDomAPI.js"(e){e.exports=function(e){if("u"<typeof document)return{update:function(){},remove:function(){}};var n=e.insertStyleElement(e);return{update:function(o){var r,t,a;r="",o.supports&&(r+="@supports (".concat(o.supports,") {")),o.media&&(r+="@media ".concat(o.media," {")),(t=void 0!==o.layer)&&(r+="@layer".concat(o.layer.length>0?" ".concat(o.layer):""," {")),r+=o.css,t&&(r+="}"),o.media&&(r+="}"),o.supports&&(r+="}"),(a=o.sourceMap)&&"u">typeof btoa&&(r+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(a))))," */")),e.styleTagTransform(r,n,e.options)},remove:function(){var e;null===(e=n).parentNode||e.parentNode.removeChild(e)}}}},"./node_modules/style-loader/dist/runtime/styleTagTransform.js"(e){e.exports=function(e,n){if(n.styleSheet)n.styleSheet.cssText=e;else{for(;n.firstChild;)n.removeChild(n.firstChild);n.appendChild(document.createTextNode(e))}}}}]);
+`,""]),o.d(n,{},{A:i})},"./node_modules/css-loader/dist/runtime/api.js"(e){e.exports=function(e){var n=[];return n.toString=function(){return this.map(function(n){var o="",t=void 0!==n[5];return n[4]&&(o+="@supports (".concat(n[4],") {")),n[2]&&(o+="@media ".concat(n[2]," {")),t&&(o+="@layer".concat(n[5].length>0?" ".concat(n[5]):""," {")),o+=e(n),t&&(o+="}"),n[2]&&(o+="}"),n[4]&&(o+="}"),o}).join("")},n.i=function(e,o,t,r,a){"string"==typeof e&&(e=[[null,e,void 0]]);var i={};if(t)for(var s=0;s<this.length;s++){var l=this[s][0];null!=l&&(i[l]=!0)}for(var m=0;m<e.length;m++){var d=[].concat(e[m]);t&&i[d[0]]||(void 0!==a&&(void 0===d[5]||(d[1]="@layer".concat(d[5].length>0?" ".concat(d[5]):""," {").concat(d[1],"}")),d[5]=a),o&&(d[2]&&(d[1]="@media ".concat(d[2]," {").concat(d[1],"}")),d[2]=o),r&&(d[4]?(d[1]="@supports (".concat(d[4],") {").concat(d[1],"}"),d[4]=r):d[4]="".concat(r)),n.push(d))}},n}},"./node_modules/css-loader/dist/runtime/noSourceMaps.js"(e){e.exports=function(e){return e[1]}},"./style/index.css"(e,n,o){o.r(n);var t=o("./node_modules/style-loader/dist/runtime/injectStylesIntoStyleTag.js"),r=o.n(t),a=o("./node_modules/style-loader/dist/runtime/styleDomAPI.js"),i=o.n(a),s=o("./node_modules/style-loader/dist/runtime/insertBySelector.js"),l=o.n(s),m=o("./node_modules/style-loader/dist/runtime/setAttributesWithoutAttributes.js"),d=o.n(m),p=o("./node_modules/style-loader/dist/runtime/insertStyleElement.js"),c=o.n(p),u=o("./node_modules/style-loader/dist/runtime/styleTagTransform.js"),f=o.n(u),g=o("./node_modules/css-loader/dist/cjs.js!./style/index.css"),h={};h.styleTagTransform=f(),h.setAttributes=d(),h.insert=l().bind(null,"head"),h.domAPI=i(),h.insertStyleElement=c(),r()(g.A,h);let x=g.A&&g.A.locals?g.A.locals:void 0;o.d(n,{},{default:x})},"./node_modules/style-loader/dist/runtime/injectStylesIntoStyleTag.js"(e){var n=[];function o(e){for(var o=-1,t=0;t<n.length;t++)if(n[t].identifier===e){o=t;break}return o}function t(e,t){for(var r={},a=[],i=0;i<e.length;i++){var s=e[i],l=t.base?s[0]+t.base:s[0],m=r[l]||0,d="".concat(l," ").concat(m);r[l]=m+1;var p=o(d),c={css:s[1],media:s[2],sourceMap:s[3],supports:s[4],layer:s[5]};if(-1!==p)n[p].references++,n[p].updater(c);else{var u=function(e,n){var o=n.domAPI(n);return o.update(e),function(n){n?(n.css!==e.css||n.media!==e.media||n.sourceMap!==e.sourceMap||n.supports!==e.supports||n.layer!==e.layer)&&o.update(e=n):o.remove()}}(c,t);t.byIndex=i,n.splice(i,0,{identifier:d,updater:u,references:1})}a.push(d)}return a}e.exports=function(e,r){var a=t(e=e||[],r=r||{});return function(e){e=e||[];for(var i=0;i<a.length;i++){var s=o(a[i]);n[s].references--}for(var l=t(e,r),m=0;m<a.length;m++){var d=o(a[m]);0===n[d].references&&(n[d].updater(),n.splice(d,1))}a=l}}},"./node_modules/style-loader/dist/runtime/insertBySelector.js"(e){var n={};e.exports=function(e,o){var t=function(e){if(void 0===n[e]){var o=document.querySelector(e);if(window.HTMLIFrameElement&&o instanceof window.HTMLIFrameElement)try{o=o.contentDocument.head}catch(e){o=null}n[e]=o}return n[e]}(e);if(!t)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");t.appendChild(o)}},"./node_modules/style-loader/dist/runtime/insertStyleElement.js"(e){e.exports=function(e){var n=document.createElement("style");return e.setAttributes(n,e.attributes),e.insert(n,e.options),n}},"./node_modules/style-loader/dist/runtime/setAttributesWithoutAttributes.js"(e,n,o){e.exports=function(e){var n=o.nc;n&&e.setAttribute("nonce",n)}},"./node_modules/style-loader/dist/runtime/styleDomAPI.js"(e){e.exports=function(e){if("u"<typeof document)return{update:function(){},remove:function(){}};var n=e.insertStyleElement(e);return{update:function(o){var t,r,a;t="",o.supports&&(t+="@supports (".concat(o.supports,") {")),o.media&&(t+="@media ".concat(o.media," {")),(r=void 0!==o.layer)&&(t+="@layer".concat(o.layer.length>0?" ".concat(o.layer):""," {")),t+=o.css,r&&(t+="}"),o.media&&(t+="}"),o.supports&&(t+="}"),(a=o.sourceMap)&&"u">typeof btoa&&(t+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(a))))," */")),e.styleTagTransform(t,n,e.options)},remove:function(){var e;null===(e=n).parentNode||e.parentNode.removeChild(e)}}}},"./node_modules/style-loader/dist/runtime/styleTagTransform.js"(e){e.exports=function(e,n){if(n.styleSheet)n.styleSheet.cssText=e;else{for(;n.firstChild;)n.removeChild(n.firstChild);n.appendChild(document.createTextNode(e))}}}}]);
