@@ -22,6 +22,8 @@ _CELLS = """() => window.jupyterapp.shell.currentWidget.context.model.sharedMode
 _SOURCE = """([cell, source]) => window.jupyterapp.shell.currentWidget.context.model.sharedModel
     .getCell(cell).setSource(source)"""
 
+_UNREADABLE = Path(__file__).with_name("unreadable.js").read_text(encoding="utf-8")
+
 
 def chip(page: Page, cell: int) -> Locator:
     """Return the chip of a cell, counted from 1."""
@@ -96,6 +98,11 @@ def troubles(page: Page) -> list[str]:
     )
     page.on("pageerror", lambda error: found.append(str(error)))
     return found
+
+
+def unreadable(page: Page) -> list[str]:
+    """Return what the extension shows with too little contrast."""
+    return [str(each) for each in page.evaluate(_UNREADABLE)]
 
 
 def picture(page: Page, name: str) -> None:

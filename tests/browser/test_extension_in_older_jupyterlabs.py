@@ -27,6 +27,7 @@ from tests.browser.pipeline_page import (
     tags,
     troubles,
     type_source,
+    unreadable,
     verb,
 )
 from tests.examples.test_examples import FEWER, NOTEBOOKS
@@ -86,4 +87,11 @@ def test_an_example_is_tagged_run_and_reused(
         expect(chip(page, RULE)).to_contain_text("cached")
         expect(box(page, "train_rule")).to_contain_text("cached")
         picture(page, f"lab-{version}-cached")
+
+        # It looks as it should, its dialogs too.
+        activate(page, RULE)
+        press(page, "t", "e")
+        expect(page.locator(".mn-settings [data-setting=pause] select")).to_be_visible()
+        picture(page, f"lab-{version}-settings")
+        assert unreadable(page) == []
     assert [each for each in told if JUPYTEXT not in each] == []

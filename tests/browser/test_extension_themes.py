@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,15 +9,29 @@ from playwright.sync_api import expect
 
 import mlops_nb
 from tests.browser.lab import DARK, HIGH_CONTRAST, LIGHT, Lab, command, open_notebook, start_lab
-from tests.browser.pipeline_page import PATIENCE_MS, activate, chip, panel, picture, press, type_source, verb
+from tests.browser.pipeline_page import (
+    PATIENCE_MS,
+    activate,
+    chip,
+    panel,
+    picture,
+    press,
+    type_source,
+    unreadable,
+    verb,
+)
 from tests.judged import judged
 from tests.notebook_factory import edit, write
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from playwright.sync_api import Page
 
+    from tests.notebook_factory import Cell
+
 FIT = "model = Ridge(alpha=alpha).fit([[0.0], [1.0], [2.0]], [0.0, 2.0, 4.0])"
-CELLS = [
+CELLS: list[Cell] = [
     ("imports", "from sklearn.linear_model import Ridge"),
     ("parameters", "alpha = 1.0\nrows = 3"),
     ("step:load", "numbers = list(range(rows))"),
@@ -48,7 +61,6 @@ COVERED = """() => [...document.querySelectorAll('.mn-settings select')].filter(
     const text = brush.measureText(select.selectedOptions[0].text).width;
     return after < 20 || before + text + after > select.offsetWidth;
 }).map(select => select.ariaLabel)"""
-UNREADABLE = Path(__file__).with_name("unreadable.js").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +84,7 @@ def test_everything_can_be_read(page: Page, root: Path, theme: str) -> None:
 
     def look(at: str) -> None:
         picture(page, f"{name}-{at}")
-        told.extend(f"{at}: {each}" for each in page.evaluate(UNREADABLE))
+        told.extend(f"{at}: {each}" for each in unreadable(page))
 
     with start_lab(root, theme=theme) as lab:
         open_notebook(page, lab, "line.ipynb")
