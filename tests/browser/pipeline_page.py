@@ -11,11 +11,12 @@ from playwright.sync_api import expect
 from tests.browser.lab import command
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import ConsoleMessage, Locator, Page
 
 # A run is two processes and a kernel a step; on a busy machine that takes its time.
 PATIENCE_MS = 120_000
 expect.set_options(timeout=30_000)
+_OURS = "/lab/extensions/mlops-nb/"
 _CELLS = """() => window.jupyterapp.shell.currentWidget.context.model.sharedModel.cells.map(
     cell => [(cell.getMetadata('tags') ?? []).join(' '), cell.getMetadata('mlops_nb') ?? {}, cell.getSource()]
 )"""
@@ -91,11 +92,15 @@ def dirty(page: Page) -> bool:
 
 
 def troubles(page: Page) -> list[str]:
-    """Return a list to which every error is added that the page's console shows from now on."""
+    """Return a list to which is added what the page's console shows from now on: errors, and our own warnings."""
     found: list[str] = []
-    page.on(
-        "console", lambda told: found.append(f"{told.text} ({told.location['url']})") if told.type == "error" else None
-    )
+
+    def tell(told: ConsoleMessage) -> None:
+        where = told.location["url"]
+        if told.type == "error" or (told.type == "warning" and _OURS in where):
+            found.append(f"{told.text} ({where})")
+
+    page.on("console", tell)
     page.on("pageerror", lambda error: found.append(str(error)))
     return found
 
