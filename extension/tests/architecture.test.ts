@@ -31,6 +31,15 @@ function roomOf(path: string): string {
 
 const floor = (room: string): number => FLOORS.findIndex(rooms => rooms.includes(room));
 
+describe('the package', () => {
+  it('asks JupyterLab for no newer packages than it names', () => {
+    // Otherwise the builder would ask for those of the JupyterLab that it is of itself.
+    const { dependencies, jupyterlab } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+    const shared = Object.entries(jupyterlab.sharedPackages).map(([name, { requiredVersion }]: any) => [name, requiredVersion]);
+    expect(Object.fromEntries(shared)).toEqual(dependencies);
+  });
+});
+
 describe('the house', () => {
   it('has a floor for every room', () => {
     expect(files.filter(file => floor(file.room) < 0).map(file => file.path)).toEqual([]);

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from tests.cli.command import environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from playwright.sync_api import Locator, Page
@@ -58,7 +58,12 @@ class Lab:
 
 @contextmanager
 def start_lab(
-    root: Path, *, theme: str = LIGHT, settings: Mapping[str, Mapping[str, Any]] | None = None, **env: str
+    root: Path,
+    *,
+    theme: str = LIGHT,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    python: Path | None = None,
+    **env: str,
 ) -> Iterator[Lab]:
     """Run a JupyterLab over a folder for the length of the block, on a free port and with a token.
 
@@ -70,6 +75,8 @@ def start_lab(
         The theme it starts with.
     settings
         Settings of plugins by the plugin's id, as `"@jupyterlab/notebook-extension:tracker"`.
+    python
+        The Python that has the JupyterLab; this one, unless another is given.
     **env
         Further environment variables of the server and its kernels.
     """
@@ -91,17 +98,37 @@ def start_lab(
         place = beside / "settings" / package / f"{name}.jupyterlab-settings"
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(json.dumps(content), encoding="utf-8")
+    command = [
+        *(str(python or sys.executable), "-m", "jupyterlab", "--LabApp.expose_app_in_browser=True"),
+        *(f"--LabApp.user_settings_dir={beside / 'settings'}", f"--LabApp.workspaces_dir={beside / 'workspaces'}"),
+    ]
+    with serve(command, root, **env) as started:
+        yield started
+
+
+@contextmanager
+def serve(command: Sequence[str], root: Path, **env: str) -> Iterator[Lab]:
+    """Run a Jupyter server over a folder for the length of the block, on a free port and with a token.
+
+    Parameters
+    ----------
+    command
+        What starts it, with the options of its own.
+    root
+        The folder that it shows; its log is `.lab/server.log` below.
+    **env
+        Further environment variables of the server and its kernels.
+    """
     token, port = secrets.token_hex(16), _free_port()
     options = [
         *(f"--port={port}", "--ServerApp.port_retries=0", "--no-browser", "--allow-root"),
         *(f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={root}"),
-        *("--LabApp.expose_app_in_browser=True", f"--LabApp.user_settings_dir={beside / 'settings'}"),
-        f"--LabApp.workspaces_dir={beside / 'workspaces'}",
     ]
-    log = beside / "server.log"
+    log = root / ".lab" / "server.log"
+    log.parent.mkdir(exist_ok=True)
     with log.open("w", encoding="utf-8") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *options],
+            [*command, *options],
             env=environment(**env),
             stdin=subprocess.DEVNULL,
             stdout=out,
@@ -134,8 +161,8 @@ def _await(process: subprocess.Popen[bytes], port: int, token: str, log: Path) -
         if answered == http.HTTPStatus.OK:
             return
         told = log.read_text(encoding="utf-8", errors="replace")
-        assert process.poll() is None, f"JupyterLab did not start:\n{told}"
-        assert time.monotonic() < deadline, f"JupyterLab was not ready in {_READY_S} s:\n{told}"
+        assert process.poll() is None, f"The server did not start:\n{told}"
+        assert time.monotonic() < deadline, f"The server was not ready in {_READY_S} s:\n{told}"
         time.sleep(0.2)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
 
-from tests.browser.notebook7 import start_notebook7
+from tests.browser.others import start_notebook7
 from tests.browser.pipeline_page import PATIENCE_MS, activate, box, chip, panel, picture, press, tags, verb
 from tests.notebook_factory import write
 

@@ -12,6 +12,7 @@ import { COMMAND, EXTENSION, PLUGIN, WIDGET } from '../tokens';
 import { attempt } from '../view/dialogs';
 import { PipelinePanel } from './panel';
 import { compareKernel, compile, suggest } from './verbs';
+import { onWaking } from './waking';
 
 export const pipeline: JupyterFrontEndPlugin<void> = {
   id: PLUGIN.pipeline,
@@ -128,12 +129,6 @@ export const pipeline: JupyterFrontEndPlugin<void> = {
     palette?.addItem({ command: COMMAND.showPipeline, category: trans.__('Pipeline') });
 
     // A hidden tab and a sleeping machine miss events; when they are back, what was missed is fetched.
-    const wake = (): void => {
-      if (!document.hidden) {
-        at()?.wake();
-      }
-    };
-    document.addEventListener('visibilitychange', wake);
-    window.addEventListener('online', wake);
+    onWaking(() => at()?.wake());
   }
 };

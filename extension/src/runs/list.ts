@@ -16,7 +16,8 @@ export class RunList {
     this.where = h('input', {
       class: 'mn-input mn-where',
       'aria-label': trans.__('Condition'),
-      placeholder: trans.__("A condition: mae < 1.2 and params.alpha = 10"),
+      placeholder: trans.__('such as mae < 1.2'),
+      title: trans.__('A condition: mae < 1.2 and params.alpha = 10'),
       autocomplete: 'off',
       spellcheck: 'false',
       keydown: (event: KeyboardEvent) => event.key === 'Enter' && void this.search()

@@ -1,4 +1,4 @@
-"use strict";(self.rspackChunkmlops_nb=self.rspackChunkmlops_nb||[]).push([["style_index_css"],{"./node_modules/css-loader/dist/cjs.js!./style/cells.css"(n,e,o){var r=o("./node_modules/css-loader/dist/runtime/noSourceMaps.js"),t=o.n(r),a=o("./node_modules/css-loader/dist/runtime/api.js"),i=(o.n(a))()(t());i.push([n.id,`/* The margin: room at the left of every cell of a tagged notebook, a bar along each step, a chip at its head. */
+"use strict";(self.rspackChunkmlops_nb=self.rspackChunkmlops_nb||[]).push([["style_index_css"],{"./node_modules/css-loader/dist/cjs.js!./style/cells.css"(e,n,o){var t=o("./node_modules/css-loader/dist/runtime/noSourceMaps.js"),r=o.n(t),a=o("./node_modules/css-loader/dist/runtime/api.js"),i=(o.n(a))()(r());i.push([e.id,`/* The margin: room at the left of every cell of a tagged notebook, a bar along each step, a chip at its head. */
 .mn-notebook { --mn-gutter: 120px; }
 .mn-notebook .jp-Cell { padding-left: calc(var(--mn-gutter) + var(--jp-cell-padding)); }
 .mn-notebook .jp-Cell { position: relative; }
@@ -68,7 +68,7 @@
 }
 .mn-state-failed .mn-chip-state, .mn-state-paused .mn-chip-state, .mn-state-running .mn-chip-state { color: var(--mn-state); font-weight: 600; }
 .mn-old .mn-chip-state { opacity: 0.55; }
-.mn-continues .mn-chip-name { font-weight: 400; opacity: 0.7; font-size: var(--jp-ui-font-size0); }
+.mn-continues .mn-chip-name { font-weight: 400; font-size: var(--jp-ui-font-size0); }
 .mn-chip-notes { display: flex; flex-wrap: wrap; justify-content: flex-end; gap: 2px 6px; }
 .mn-note { font-size: 10px; line-height: 12px; color: var(--jp-ui-font-color2); }
 .mn-edited { color: var(--mn-wait); }
@@ -78,8 +78,8 @@
 
 @media (max-width: 900px) { .mn-notebook { --mn-gutter: 96px; } }
 @media print { .mn-notebook { --mn-gutter: 0; } .mn-margin { display: none; } }
-`,""]),o.d(e,{},{A:i})},"./node_modules/css-loader/dist/cjs.js!./style/index.css"(n,e,o){var r=o("./node_modules/css-loader/dist/runtime/noSourceMaps.js"),t=o.n(r),a=o("./node_modules/css-loader/dist/runtime/api.js"),i=o.n(a),s=o("./node_modules/css-loader/dist/cjs.js!./style/variables.css"),l=o("./node_modules/css-loader/dist/cjs.js!./style/cells.css"),m=o("./node_modules/css-loader/dist/cjs.js!./style/pipeline.css"),d=o("./node_modules/css-loader/dist/cjs.js!./style/runs.css"),p=i()(t());p.i(s.A),p.i(l.A),p.i(m.A),p.i(d.A),p.push([n.id,`
-`,""]),o.d(e,{},{A:p})},"./node_modules/css-loader/dist/cjs.js!./style/pipeline.css"(n,e,o){var r=o("./node_modules/css-loader/dist/runtime/noSourceMaps.js"),t=o.n(r),a=o("./node_modules/css-loader/dist/runtime/api.js"),i=(o.n(a))()(t());i.push([n.id,`.mn-panel {
+`,""]),o.d(n,{},{A:i})},"./node_modules/css-loader/dist/cjs.js!./style/index.css"(e,n,o){var t=o("./node_modules/css-loader/dist/runtime/noSourceMaps.js"),r=o.n(t),a=o("./node_modules/css-loader/dist/runtime/api.js"),i=o.n(a),s=o("./node_modules/css-loader/dist/cjs.js!./style/variables.css"),l=o("./node_modules/css-loader/dist/cjs.js!./style/cells.css"),m=o("./node_modules/css-loader/dist/cjs.js!./style/pipeline.css"),d=o("./node_modules/css-loader/dist/cjs.js!./style/runs.css"),p=i()(r());p.i(s.A),p.i(l.A),p.i(m.A),p.i(d.A),p.push([e.id,`
+`,""]),o.d(n,{},{A:p})},"./node_modules/css-loader/dist/cjs.js!./style/pipeline.css"(e,n,o){var t=o("./node_modules/css-loader/dist/runtime/noSourceMaps.js"),r=o.n(t),a=o("./node_modules/css-loader/dist/runtime/api.js"),i=(o.n(a))()(r());i.push([e.id,`.mn-panel {
   overflow: auto;
   min-width: 300px !important;
   background: var(--jp-layout-color1);
@@ -92,7 +92,6 @@
 .mn-second { margin-top: 6px; }
 .mn-second .mn-button { border-color: transparent; padding: 1px 6px; color: var(--jp-ui-font-color2); font-size: var(--jp-ui-font-size0); background: none; }
 .mn-second .mn-button:hover:enabled { background: var(--jp-layout-color2); color: var(--jp-ui-font-color1); }
-.mn-second .mn-button:disabled { color: var(--jp-ui-font-color3); }
 .mn-second { margin-left: -7px; gap: 0; }
 
 .mn-run { padding: 8px 12px 10px; border-top: 1px solid var(--jp-border-color2); }
@@ -133,7 +132,23 @@
 .mn-section-steps > .mn-section-body { padding: 0 0 8px; }
 
 .mn-graph { position: relative; }
-.mn-graph-scroll { overflow: auto; max-height: 62vh; padding: 0 6px; }
+/* Where there is more to scroll to, the edge is shaded: covers that move with the graph lie on shades that do not. */
+.mn-graph-scroll {
+  --mn-cover: var(--jp-layout-color1) 8px, transparent;
+  --mn-shade: var(--jp-border-color2), transparent;
+  overflow: auto;
+  max-height: 62vh;
+  padding: 0 6px;
+  background:
+    linear-gradient(to right, var(--mn-cover)) left / 20px 100% no-repeat local,
+    linear-gradient(to left, var(--mn-cover)) right / 20px 100% no-repeat local,
+    linear-gradient(to bottom, var(--mn-cover)) top / 100% 20px no-repeat local,
+    linear-gradient(to top, var(--mn-cover)) bottom / 100% 20px no-repeat local,
+    linear-gradient(to right, var(--mn-shade)) left / 7px 100% no-repeat scroll,
+    linear-gradient(to left, var(--mn-shade)) right / 7px 100% no-repeat scroll,
+    linear-gradient(to bottom, var(--mn-shade)) top / 100% 7px no-repeat scroll,
+    linear-gradient(to top, var(--mn-shade)) bottom / 100% 7px no-repeat scroll;
+}
 .mn-graph-scroll > svg { display: block; margin: 0 auto; }
 .mn-graph text { font-family: var(--jp-ui-font-family); fill: var(--jp-ui-font-color1); }
 .mn-node { cursor: pointer; outline: none; }
@@ -187,7 +202,7 @@
 .mn-warning .mn-severity { color: var(--mn-wait); }
 .mn-notice .mn-severity { color: var(--mn-quiet); }
 .mn-place { color: var(--jp-ui-font-color2); flex: 1; }
-.mn-code { color: var(--jp-ui-font-color3); font-size: var(--jp-ui-font-size0); }
+.mn-code { color: var(--jp-ui-font-color2); font-size: var(--jp-ui-font-size0); }
 .mn-message { flex-basis: 100%; overflow-wrap: anywhere; }
 .mn-fix { margin: 2px 0 4px; color: var(--jp-ui-font-color2); overflow-wrap: anywhere; }
 .mn-failure { margin-top: 6px; color: var(--mn-bad); flex-direction: column; }
@@ -205,7 +220,7 @@
 .mn-status-item { display: flex; align-items: center; height: 100%; }
 .mn-status-button { all: unset; line-height: normal; cursor: pointer; padding: 0 6px; font-size: var(--jp-ui-font-size1); color: var(--jp-ui-font-color1); }
 .mn-status-button:hover { background: var(--jp-layout-color3); }
-`,""]),o.d(e,{},{A:i})},"./node_modules/css-loader/dist/cjs.js!./style/runs.css"(n,e,o){var r=o("./node_modules/css-loader/dist/runtime/noSourceMaps.js"),t=o.n(r),a=o("./node_modules/css-loader/dist/runtime/api.js"),i=(o.n(a))()(t());i.push([n.id,`.mn-browser { display: flex; flex-direction: column; background: var(--jp-layout-color1); color: var(--jp-ui-font-color1); font-size: var(--jp-ui-font-size1); overflow: hidden; }
+`,""]),o.d(n,{},{A:i})},"./node_modules/css-loader/dist/cjs.js!./style/runs.css"(e,n,o){var t=o("./node_modules/css-loader/dist/runtime/noSourceMaps.js"),r=o.n(t),a=o("./node_modules/css-loader/dist/runtime/api.js"),i=(o.n(a))()(r());i.push([e.id,`.mn-browser { display: flex; flex-direction: column; background: var(--jp-layout-color1); color: var(--jp-ui-font-color1); font-size: var(--jp-ui-font-size1); overflow: hidden; }
 .mn-tabs { display: flex; flex: none; gap: 8px; align-items: center; padding: 6px 16px; border-bottom: 1px solid var(--jp-border-color2); }
 .mn-tab { border-color: transparent; }
 .mn-tab[aria-current='page'] { background: var(--jp-layout-color2); font-weight: 600; }
@@ -251,16 +266,16 @@
 .mn-verdicts { margin: 4px 0 0; padding-left: 18px; }
 .mn-decision-pass strong, .mn-decision-promote strong { color: var(--mn-good); }
 .mn-decision-stop strong, .mn-decision-refuse strong, .mn-decision-fail strong { color: var(--mn-bad); }
-`,""]),o.d(e,{},{A:i})},"./node_modules/css-loader/dist/cjs.js!./style/variables.css"(n,e,o){var r=o("./node_modules/css-loader/dist/runtime/noSourceMaps.js"),t=o.n(r),a=o("./node_modules/css-loader/dist/runtime/api.js"),i=(o.n(a))()(t());i.push([n.id,`/* Eight hues of Okabe and Ito's palette, darkened for light themes and lightened for dark ones so that each has a
-   contrast of 3:1 or more against the page (WCAG 2.2, 1.4.11). */
+`,""]),o.d(n,{},{A:i})},"./node_modules/css-loader/dist/cjs.js!./style/variables.css"(e,n,o){var t=o("./node_modules/css-loader/dist/runtime/noSourceMaps.js"),r=o.n(t),a=o("./node_modules/css-loader/dist/runtime/api.js"),i=(o.n(a))()(r());i.push([e.id,`/* Eight hues of Okabe and Ito's palette, darkened for light themes and lightened for dark ones so that a
+   name in any of them has a contrast of 4.5:1 or more, also where the pointer is (WCAG 2.2, 1.4.3). */
 :root {
-  --mn-hue-0: #0072b2;
-  --mn-hue-1: #b35900;
-  --mn-hue-2: #00805f;
-  --mn-hue-3: #a8528a;
-  --mn-hue-4: #2b8cbe;
-  --mn-hue-5: #8a7a00;
-  --mn-hue-6: #c0432c;
+  --mn-hue-0: #00578f;
+  --mn-hue-1: #a85300;
+  --mn-hue-2: #007a5a;
+  --mn-hue-3: #9f4a81;
+  --mn-hue-4: #1a719e;
+  --mn-hue-5: #756700;
+  --mn-hue-6: #b83c25;
   --mn-hue-7: #5b5f97;
   --mn-good: #1e7b4a;
   --mn-work: #0b6ea8;
@@ -270,18 +285,18 @@
 }
 
 body[data-jp-theme-light='false'] {
-  --mn-hue-0: #56a8e0;
+  --mn-hue-0: #74bbed;
   --mn-hue-1: #e69f4c;
-  --mn-hue-2: #3cc09a;
-  --mn-hue-3: #d98cbd;
-  --mn-hue-4: #86c9ef;
+  --mn-hue-2: #45c6a0;
+  --mn-hue-3: #e3a1cb;
+  --mn-hue-4: #9ad4f5;
   --mn-hue-5: #d9c63f;
-  --mn-hue-6: #f0836a;
-  --mn-hue-7: #a3a8e0;
+  --mn-hue-6: #f99d8a;
+  --mn-hue-7: #aaaee5;
   --mn-good: #5cc78c;
   --mn-work: #6cb8ea;
   --mn-wait: #e2ac55;
-  --mn-bad: #f28482;
+  --mn-bad: #ff9c9a;
 }
 
 .mn-colour-0 { --mn-colour: var(--mn-hue-0); }
@@ -320,8 +335,11 @@ body[data-jp-theme-light='false'] {
 .mn-problem:empty { display: none; }
 .mn-number { text-align: right; font-variant-numeric: tabular-nums; }
 
-.mn-button {
+/* JupyterLab restyles what is in its dialogs, each kind in another way: in ours it stays as it is elsewhere. */
+.mn-button, .mn-dialog .mn-button.jp-mod-styled {
   appearance: none;
+  height: auto;
+  letter-spacing: normal;
   font: inherit;
   font-size: var(--jp-ui-font-size1);
   line-height: 20px;
@@ -334,7 +352,8 @@ body[data-jp-theme-light='false'] {
   white-space: nowrap;
 }
 .mn-button:hover:enabled { background: var(--jp-layout-color2); }
-.mn-button:disabled { color: var(--jp-ui-font-color3); border-color: var(--jp-border-color2); cursor: default; }
+/* Not by a colour: in a theme of high contrast the faint ones are as strong as the others. */
+.mn-button:disabled { opacity: 0.45; cursor: default; }
 .mn-button.mn-primary:enabled { background: var(--jp-brand-color1); border-color: var(--jp-brand-color1); color: var(--jp-ui-inverse-font-color1, #fff); font-weight: 600; }
 .mn-button.mn-primary.mn-warn:enabled { background: var(--jp-warn-color-normal, #b35900); border-color: transparent; color: #fff; }
 .mn-button.mn-small { line-height: 16px; padding: 0 7px; font-size: var(--jp-ui-font-size0); }
@@ -346,7 +365,8 @@ body[data-jp-theme-light='false'] {
 }
 .mn-actions { display: flex; flex-wrap: wrap; gap: 6px; align-items: center; }
 
-.mn-input {
+.mn-input, .mn-dialog .mn-input.jp-mod-styled {
+  display: block;
   box-sizing: border-box;
   width: 100%;
   min-width: 0;
@@ -356,13 +376,15 @@ body[data-jp-theme-light='false'] {
   font-size: var(--jp-ui-font-size1);
   color: var(--jp-ui-font-color1);
   background: var(--jp-layout-color1);
-  border: 1px solid var(--jp-border-color1);
+  border: 1px solid var(--jp-ui-font-color2);
   border-radius: 4px;
 }
-.mn-input::placeholder { color: var(--jp-ui-font-color3); }
-.mn-input:focus-visible { outline: 2px solid var(--jp-brand-color1); outline-offset: -1px; }
-textarea.mn-input { height: auto; font-family: var(--jp-code-font-family); }
-.mn-input[aria-invalid='true'], .mn-wrong .mn-input { border-color: var(--mn-bad); }
+.mn-dialog select.mn-input.jp-mod-styled { padding-right: 25px; }
+.mn-dialog .mn-field .jp-select-wrapper { height: auto; margin: 0; padding: 0; }
+.mn-input::placeholder { color: var(--jp-ui-font-color2); }
+.mn-input:focus-visible, .mn-dialog .mn-input.jp-mod-styled:focus-visible { outline: 2px solid var(--jp-brand-color1); outline-offset: -1px; }
+textarea.mn-input, .mn-dialog textarea.mn-input.jp-mod-styled { height: auto; font-family: var(--jp-code-font-family); }
+.mn-input[aria-invalid='true'], .mn-wrong .mn-input, .mn-dialog .mn-wrong .mn-input { border-color: var(--mn-bad); }
 .mn-table { border-collapse: collapse; font-size: var(--jp-ui-font-size1); }
 .mn-table th { text-align: left; font-weight: 600; color: var(--jp-ui-font-color2); }
 .mn-table th, .mn-table td { padding: 3px 10px 3px 0; vertical-align: top; }
@@ -383,10 +405,13 @@ textarea.mn-input { height: auto; font-family: var(--jp-code-font-family); }
 /* Dialogs */
 .mn-dialog { min-width: 420px; max-width: 720px; font-size: var(--jp-ui-font-size1); }
 .mn-dialog p { margin: 6px 0; }
+.jp-Dialog-content:has(.mn-settings) { max-height: 85vh; }
 .mn-label { display: block; margin: 4px 0; font-weight: 600; }
 .mn-field { display: grid; grid-template-columns: 110px minmax(0, 1fr); gap: 2px 12px; padding: 5px 0; }
 .mn-field .mn-faint { margin: 1px 0 0; font-size: var(--jp-ui-font-size0); }
+.mn-field .mn-table { width: 100%; }
 .mn-field .mn-table td { padding-right: 6px; }
+.mn-field .mn-table .jp-select-wrapper { min-width: 110px; }
 .mn-proposal { max-height: 60vh; overflow: auto; }
 .mn-proposal code { display: block; max-width: 260px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-`,""]),o.d(e,{},{A:i})},"./node_modules/css-loader/dist/runtime/api.js"(n){n.exports=function(n){var e=[];return e.toString=function(){return this.map(function(e){var o="",r=void 0!==e[5];return e[4]&&(o+="@supports (".concat(e[4],") {")),e[2]&&(o+="@media ".concat(e[2]," {")),r&&(o+="@layer".concat(e[5].length>0?" ".concat(e[5]):""," {")),o+=n(e),r&&(o+="}"),e[2]&&(o+="}"),e[4]&&(o+="}"),o}).join("")},e.i=function(n,o,r,t,a){"string"==typeof n&&(n=[[null,n,void 0]]);var i={};if(r)for(var s=0;s<this.length;s++){var l=this[s][0];null!=l&&(i[l]=!0)}for(var m=0;m<n.length;m++){var d=[].concat(n[m]);r&&i[d[0]]||(void 0!==a&&(void 0===d[5]||(d[1]="@layer".concat(d[5].length>0?" ".concat(d[5]):""," {").concat(d[1],"}")),d[5]=a),o&&(d[2]&&(d[1]="@media ".concat(d[2]," {").concat(d[1],"}")),d[2]=o),t&&(d[4]?(d[1]="@supports (".concat(d[4],") {").concat(d[1],"}"),d[4]=t):d[4]="".concat(t)),e.push(d))}},e}},"./node_modules/css-loader/dist/runtime/noSourceMaps.js"(n){n.exports=function(n){return n[1]}},"./style/index.css"(n,e,o){o.r(e);var r=o("./node_modules/style-loader/dist/runtime/injectStylesIntoStyleTag.js"),t=o.n(r),a=o("./node_modules/style-loader/dist/runtime/styleDomAPI.js"),i=o.n(a),s=o("./node_modules/style-loader/dist/runtime/insertBySelector.js"),l=o.n(s),m=o("./node_modules/style-loader/dist/runtime/setAttributesWithoutAttributes.js"),d=o.n(m),p=o("./node_modules/style-loader/dist/runtime/insertStyleElement.js"),c=o.n(p),u=o("./node_modules/style-loader/dist/runtime/styleTagTransform.js"),f=o.n(u),g=o("./node_modules/css-loader/dist/cjs.js!./style/index.css"),x={};x.styleTagTransform=f(),x.setAttributes=d(),x.insert=l().bind(null,"head"),x.domAPI=i(),x.insertStyleElement=c(),t()(g.A,x);let h=g.A&&g.A.locals?g.A.locals:void 0;o.d(e,{},{default:h})},"./node_modules/style-loader/dist/runtime/injectStylesIntoStyleTag.js"(n){var e=[];function o(n){for(var o=-1,r=0;r<e.length;r++)if(e[r].identifier===n){o=r;break}return o}function r(n,r){for(var t={},a=[],i=0;i<n.length;i++){var s=n[i],l=r.base?s[0]+r.base:s[0],m=t[l]||0,d="".concat(l," ").concat(m);t[l]=m+1;var p=o(d),c={css:s[1],media:s[2],sourceMap:s[3],supports:s[4],layer:s[5]};if(-1!==p)e[p].references++,e[p].updater(c);else{var u=function(n,e){var o=e.domAPI(e);return o.update(n),function(e){e?(e.css!==n.css||e.media!==n.media||e.sourceMap!==n.sourceMap||e.supports!==n.supports||e.layer!==n.layer)&&o.update(n=e):o.remove()}}(c,r);r.byIndex=i,e.splice(i,0,{identifier:d,updater:u,references:1})}a.push(d)}return a}n.exports=function(n,t){var a=r(n=n||[],t=t||{});return function(n){n=n||[];for(var i=0;i<a.length;i++){var s=o(a[i]);e[s].references--}for(var l=r(n,t),m=0;m<a.length;m++){var d=o(a[m]);0===e[d].references&&(e[d].updater(),e.splice(d,1))}a=l}}},"./node_modules/style-loader/dist/runtime/insertBySelector.js"(n){var e={};n.exports=function(n,o){var r=function(n){if(void 0===e[n]){var o=document.querySelector(n);if(window.HTMLIFrameElement&&o instanceof window.HTMLIFrameElement)try{o=o.contentDocument.head}catch(n){o=null}e[n]=o}return e[n]}(n);if(!r)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");r.appendChild(o)}},"./node_modules/style-loader/dist/runtime/insertStyleElement.js"(n){n.exports=function(n){var e=document.createElement("style");return n.setAttributes(e,n.attributes),n.insert(e,n.options),e}},"./node_modules/style-loader/dist/runtime/setAttributesWithoutAttributes.js"(n,e,o){n.exports=function(n){var e=o.nc;e&&n.setAttribute("nonce",e)}},"./node_modules/style-loader/dist/runtime/styleDomAPI.js"(n){n.exports=function(n){if("u"<typeof document)return{update:function(){},remove:function(){}};var e=n.insertStyleElement(n);return{update:function(o){var r,t,a;r="",o.supports&&(r+="@supports (".concat(o.supports,") {")),o.media&&(r+="@media ".concat(o.media," {")),(t=void 0!==o.layer)&&(r+="@layer".concat(o.layer.length>0?" ".concat(o.layer):""," {")),r+=o.css,t&&(r+="}"),o.media&&(r+="}"),o.supports&&(r+="}"),(a=o.sourceMap)&&"u">typeof btoa&&(r+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(a))))," */")),n.styleTagTransform(r,e,n.options)},remove:function(){var n;null===(n=e).parentNode||n.parentNode.removeChild(n)}}}},"./node_modules/style-loader/dist/runtime/styleTagTransform.js"(n){n.exports=function(n,e){if(e.styleSheet)e.styleSheet.cssText=n;else{for(;e.firstChild;)e.removeChild(e.firstChild);e.appendChild(document.createTextNode(n))}}}}]);
+`,""]),o.d(n,{},{A:i})},"./node_modules/css-loader/dist/runtime/api.js"(e){e.exports=function(e){var n=[];return n.toString=function(){return this.map(function(n){var o="",t=void 0!==n[5];return n[4]&&(o+="@supports (".concat(n[4],") {")),n[2]&&(o+="@media ".concat(n[2]," {")),t&&(o+="@layer".concat(n[5].length>0?" ".concat(n[5]):""," {")),o+=e(n),t&&(o+="}"),n[2]&&(o+="}"),n[4]&&(o+="}"),o}).join("")},n.i=function(e,o,t,r,a){"string"==typeof e&&(e=[[null,e,void 0]]);var i={};if(t)for(var s=0;s<this.length;s++){var l=this[s][0];null!=l&&(i[l]=!0)}for(var m=0;m<e.length;m++){var d=[].concat(e[m]);t&&i[d[0]]||(void 0!==a&&(void 0===d[5]||(d[1]="@layer".concat(d[5].length>0?" ".concat(d[5]):""," {").concat(d[1],"}")),d[5]=a),o&&(d[2]&&(d[1]="@media ".concat(d[2]," {").concat(d[1],"}")),d[2]=o),r&&(d[4]?(d[1]="@supports (".concat(d[4],") {").concat(d[1],"}"),d[4]=r):d[4]="".concat(r)),n.push(d))}},n}},"./node_modules/css-loader/dist/runtime/noSourceMaps.js"(e){e.exports=function(e){return e[1]}},"./style/index.css"(e,n,o){o.r(n);var t=o("./node_modules/style-loader/dist/runtime/injectStylesIntoStyleTag.js"),r=o.n(t),a=o("./node_modules/style-loader/dist/runtime/styleDomAPI.js"),i=o.n(a),s=o("./node_modules/style-loader/dist/runtime/insertBySelector.js"),l=o.n(s),m=o("./node_modules/style-loader/dist/runtime/setAttributesWithoutAttributes.js"),d=o.n(m),p=o("./node_modules/style-loader/dist/runtime/insertStyleElement.js"),c=o.n(p),u=o("./node_modules/style-loader/dist/runtime/styleTagTransform.js"),f=o.n(u),g=o("./node_modules/css-loader/dist/cjs.js!./style/index.css"),h={};h.styleTagTransform=f(),h.setAttributes=d(),h.insert=l().bind(null,"head"),h.domAPI=i(),h.insertStyleElement=c(),r()(g.A,h);let x=g.A&&g.A.locals?g.A.locals:void 0;o.d(n,{},{default:x})},"./node_modules/style-loader/dist/runtime/injectStylesIntoStyleTag.js"(e){var n=[];function o(e){for(var o=-1,t=0;t<n.length;t++)if(n[t].identifier===e){o=t;break}return o}function t(e,t){for(var r={},a=[],i=0;i<e.length;i++){var s=e[i],l=t.base?s[0]+t.base:s[0],m=r[l]||0,d="".concat(l," ").concat(m);r[l]=m+1;var p=o(d),c={css:s[1],media:s[2],sourceMap:s[3],supports:s[4],layer:s[5]};if(-1!==p)n[p].references++,n[p].updater(c);else{var u=function(e,n){var o=n.domAPI(n);return o.update(e),function(n){n?(n.css!==e.css||n.media!==e.media||n.sourceMap!==e.sourceMap||n.supports!==e.supports||n.layer!==e.layer)&&o.update(e=n):o.remove()}}(c,t);t.byIndex=i,n.splice(i,0,{identifier:d,updater:u,references:1})}a.push(d)}return a}e.exports=function(e,r){var a=t(e=e||[],r=r||{});return function(e){e=e||[];for(var i=0;i<a.length;i++){var s=o(a[i]);n[s].references--}for(var l=t(e,r),m=0;m<a.length;m++){var d=o(a[m]);0===n[d].references&&(n[d].updater(),n.splice(d,1))}a=l}}},"./node_modules/style-loader/dist/runtime/insertBySelector.js"(e){var n={};e.exports=function(e,o){var t=function(e){if(void 0===n[e]){var o=document.querySelector(e);if(window.HTMLIFrameElement&&o instanceof window.HTMLIFrameElement)try{o=o.contentDocument.head}catch(e){o=null}n[e]=o}return n[e]}(e);if(!t)throw Error("Couldn't find a style target. This probably means that the value for the 'insert' parameter is invalid.");t.appendChild(o)}},"./node_modules/style-loader/dist/runtime/insertStyleElement.js"(e){e.exports=function(e){var n=document.createElement("style");return e.setAttributes(n,e.attributes),e.insert(n,e.options),n}},"./node_modules/style-loader/dist/runtime/setAttributesWithoutAttributes.js"(e,n,o){e.exports=function(e){var n=o.nc;n&&e.setAttribute("nonce",n)}},"./node_modules/style-loader/dist/runtime/styleDomAPI.js"(e){e.exports=function(e){if("u"<typeof document)return{update:function(){},remove:function(){}};var n=e.insertStyleElement(e);return{update:function(o){var t,r,a;t="",o.supports&&(t+="@supports (".concat(o.supports,") {")),o.media&&(t+="@media ".concat(o.media," {")),(r=void 0!==o.layer)&&(t+="@layer".concat(o.layer.length>0?" ".concat(o.layer):""," {")),t+=o.css,r&&(t+="}"),o.media&&(t+="}"),o.supports&&(t+="}"),(a=o.sourceMap)&&"u">typeof btoa&&(t+="\n/*# sourceMappingURL=data:application/json;base64,".concat(btoa(unescape(encodeURIComponent(JSON.stringify(a))))," */")),e.styleTagTransform(t,n,e.options)},remove:function(){var e;null===(e=n).parentNode||e.parentNode.removeChild(e)}}}},"./node_modules/style-loader/dist/runtime/styleTagTransform.js"(e){e.exports=function(e,n){if(n.styleSheet)n.styleSheet.cssText=e;else{for(;n.firstChild;)n.removeChild(n.firstChild);n.appendChild(document.createTextNode(e))}}}}]);
