@@ -4,8 +4,6 @@ from mlops_nb.artifacts.blob import CorruptArtifact, pack, unpack
 from mlops_nb.artifacts.fingerprint import (
     IMMUTABLE,
     CannotFingerprint,
-    MemoryPlace,
-    Trace,
     behind,
     fingerprint,
     has_hooks,
@@ -13,6 +11,7 @@ from mlops_nb.artifacts.fingerprint import (
 )
 from mlops_nb.artifacts.fingerprint_code import code_globals, made_by_hand, stateless
 from mlops_nb.artifacts.fingerprint_data import memory_owner
+from mlops_nb.artifacts.fingerprint_trace import MemoryPlace, Trace
 from mlops_nb.artifacts.formats import JSON, PARQUET, PICKLE, PNG, SKOPS, SVG, CannotStore, type_name
 from mlops_nb.artifacts.formats_figure import Picture, dump_figure
 from mlops_nb.artifacts.formats_json import decode_json, dump_json, encode_json, load_json

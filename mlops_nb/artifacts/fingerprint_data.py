@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from mlops_nb.artifacts.fingerprint import MemoryPlace
+from mlops_nb.artifacts.fingerprint_trace import MemoryPlace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import cloudpickle
 
 from mlops_nb.artifacts import behind, fingerprint, quiet_reduce, stateless
+from mlops_nb.handover import pickling_pandas
 from mlops_nb.handover.pickling_arrays import is_array, reduce_array, set_attributes
 from mlops_nb.handover.process_bound import CannotLeaveProcess, check
 
@@ -209,6 +210,7 @@ def _set_vars(held: Any, state: dict[str, Any]) -> None:
 _OF_LIBRARIES: dict[tuple[str, str], Callable[[Any], Any]] = {
     **{("itertools", name): quiet_reduce for name, kind in vars(itertools).items() if isinstance(kind, type)},
     ("sklearn.utils._bunch", "Bunch"): _reduce_bunch,
+    **pickling_pandas.REDUCERS,
 }
 
 
