@@ -107,10 +107,7 @@ class LoadedModel:
             return rows.iloc[:, 0].rename(getattr(self.sample, "name", rows.columns[0]))
         if self.layout == "array":
             return self._array(rows)
-        if self.sample is not None and len(rows.columns) == len(self.sample.columns):
-            # Names that are numbers, say, which the signature writes as texts.
-            rows.columns = self.sample.columns
-        return rows
+        return rows if self._renamed is None else rows.set_axis(self._renamed, axis="columns")
 
     def answers(self, given: Any) -> Answers:
         """Return what the model answers, with probabilities where it gives them of one output.
@@ -143,6 +140,12 @@ class LoadedModel:
         except (AttributeError, ValueError, TypeError):
             # A transform without the method, or one that wants to be told the names of an array's columns.
             return None
+
+    @cached_property
+    def _renamed(self) -> Any:
+        """The names of a frame's columns where they are no texts, as which the signature writes them."""
+        names = [] if self.sample is None else self.sample.columns
+        return None if all(isinstance(name, str) for name in names) else names
 
     def _array(self, rows: pd.DataFrame) -> np.ndarray:
         import numpy as np

@@ -237,7 +237,8 @@ def _categories(values: Sequence[Any], like: Any, problems: list[Problem]) -> An
     known = {(type(category), category) for category in like.categories.tolist()}
 
     def one_of(value: Any) -> Any:
-        if (type(value), value) in known:
+        # A list or an object has no hash.
+        if isinstance(value, bool | int | float | str) and (type(value), value) in known:
             return value
         what = "no category that the model knows"
         raise _NotOne(what)

@@ -221,7 +221,10 @@ class RowsReader:
 
         aware = ", " in dtype
         try:
-            times: pd.Series = pd.to_datetime(values, errors="coerce", utc=aware)
+            times: pd.Series = pd.to_datetime(values, errors="coerce", utc=aware, format="ISO8601")
+            if (times.isna() & values.notna()).any():
+                # Of another form than ISO 8601, the same in the whole column.
+                times = pd.to_datetime(values, errors="coerce", utc=aware)
             offset = not aware and getattr(times.dtype, "tz", None) is not None
         except ValueError:
             # Of several offsets.

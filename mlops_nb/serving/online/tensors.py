@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from mlops_nb.serving.model import LoadedModel
+    from mlops_nb.serving.model import Answers, LoadedModel
 
-PREDICT, PROBABILITIES, TRANSFORM = "predict", "predict_proba", "transform"
+PROBABILITIES, TRANSFORM = "predict_proba", "transform"
 ARRAY = "input"
 _DATATYPES = {"bool": "BOOL", "halffloat": "FP16", "double": "FP64", "float": "FP32"}
 _DATATYPES |= {f"float{bits}": f"FP{bits}" for bits in (16, 32, 64)}
@@ -50,18 +50,23 @@ class Tensors:
             {"name": str(column["name"]), "datatype": self._datatype(column), "shape": [-1]} for column in model.columns
         ]
 
+    @cached_property
+    def outputs(self) -> list[dict[str, Any]]:
+        """The tensors that it gives unasked, as it gives them to its first sample row."""
+        sample = self.model.sample
+        answers = self.model.answers(sample[:1] if self.model.layout == "array" else sample.iloc[:1])
+        made = [_tensor(name, array) for name, array in self._named(answers).items()]
+        return [{"name": one["name"], "datatype": one["datatype"], "shape": [-1, *one["shape"][1:]]} for one in made]
+
     def metadata(self) -> dict[str, Any]:
-        """Return the model's metadata, with outputs as the model gives them to its first sample row."""
+        """Return the model's metadata."""
         version = self.model.version
         return {
             "name": version.model,
             "versions": [str(version.version)],
             "platform": f"sklearn_{version.format}",
             "inputs": self.inputs,
-            "outputs": [
-                {"name": one["name"], "datatype": one["datatype"], "shape": [-1, *one["shape"][1:]]}
-                for one in self._outputs(self._sample_answers(), ())
-            ],
+            "outputs": self.outputs,
             "parameters": {"run": version.run or "", "artifact": version.artifact},
         }
 
@@ -77,14 +82,11 @@ class Tensors:
         if not isinstance(body, dict) or not isinstance(body.get("inputs"), list):
             message = "The request has no list of `inputs`."
             raise Refused(message, hint="GET /v2/models/NAME tells the tensors that the model takes.")
-        wanted = _wanted(body.get("outputs"))
+        wanted = self._wanted(body.get("outputs"))
         values, count = self._values(body["inputs"])
         made: dict[str, np.ndarray] = {}
-        if not wanted or {PREDICT, PROBABILITIES, self.model.method} & set(wanted):
-            answers = asking.answers(self.model, values, count)
-            made[self.model.method] = answers.predictions
-            if answers.probabilities is not None:
-                made[PROBABILITIES] = answers.probabilities
+        if {one["name"] for one in self.outputs} & set(wanted):
+            made = self._named(asking.answers(self.model, values, count))
         if TRANSFORM in wanted and TRANSFORM not in made:
             made[TRANSFORM] = asking.features(self.model, values, count)
         version = self.model.version
@@ -92,22 +94,31 @@ class Tensors:
             "model_name": version.model,
             "model_version": str(version.version),
             "id": asking.id_of(body),
-            "outputs": self._outputs(made, wanted),
+            "outputs": [_tensor(name, made[name]) for name in wanted],
         }
 
-    def _sample_answers(self) -> dict[str, np.ndarray]:
-        sample = self.model.sample
-        answers = self.model.answers(sample[:1] if self.model.layout == "array" else sample.iloc[:1])
+    def _named(self, answers: Answers) -> dict[str, np.ndarray]:
         made = {self.model.method: answers.predictions}
         return made if answers.probabilities is None else {**made, PROBABILITIES: answers.probabilities}
 
-    def _outputs(self, made: Mapping[str, np.ndarray], wanted: Sequence[str]) -> list[dict[str, Any]]:
-        for name in wanted:
-            if name not in made:
-                near = did_you_mean(name, made)
+    def _wanted(self, outputs: Any) -> list[str]:
+        """Return the names of the outputs that a request asks for: those of the metadata when it names none."""
+        unasked = [str(one["name"]) for one in self.outputs]
+        if outputs is None:
+            return unasked
+        names: list[Any] = (
+            [one.get("name") for one in outputs if isinstance(one, dict)] if isinstance(outputs, list) else []
+        )
+        if not isinstance(outputs, list) or len(names) != len(outputs):
+            message = "`outputs` is no list of objects with a `name`."
+            raise Refused(message, hint='Write "outputs": [{"name": "predict"}], or leave it out.')
+        known = [*unasked, *([] if self.model.transforms is None or TRANSFORM in unasked else [TRANSFORM])]
+        for name in names:
+            if name not in known:
+                near = did_you_mean(str(name), known)
                 message = f"{self.model.version.model} has no output `{name}`.{near}"
-                raise Refused(message, hint=f"It gives {', '.join(made)}.")
-        return [_tensor(name, made[name]) for name in wanted or made]
+                raise Refused(message, hint=f"It gives {', '.join(known)}.")
+        return names or unasked
 
     def _datatype(self, column: Mapping[str, Any]) -> str:
         dtype = str(column["dtype"]).partition("[")[0].partition("(")[0]
@@ -141,18 +152,6 @@ class Tensors:
         width = len(self.model.columns)
         names = [str(column["name"]) for column in self.model.columns]
         return {name: given[ARRAY][place::width] for place, name in enumerate(names)}, count
-
-
-def _wanted(outputs: Any) -> list[str]:
-    if outputs is None:
-        return []
-    names = (
-        [one.get("name") if isinstance(one, dict) else None for one in outputs] if isinstance(outputs, list) else [0]
-    )
-    if not all(isinstance(name, str) for name in names):
-        message = "`outputs` is no list of objects with a `name`."
-        raise Refused(message, hint='Write "outputs": [{"name": "predict"}], or leave it out.')
-    return [str(name) for name in names]
 
 
 def _input(number: int, one: Any, wanted: Mapping[str, Mapping[str, Any]]) -> tuple[str, int, list[Any]]:
