@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -28,7 +31,8 @@ from mlops_nb import find_project
 from mlops_nb.serving.model import LoadedModel
 from mlops_nb.serving.online.app import Desk, Routes, build
 from mlops_nb.serving.online.doors import Doors
-from tests.cli.command import call
+from tests.cli.command import MLOPS_NB, call, environment
+from tests.cli.privileges import WITHOUT_PRIVILEGES
 from tests.serving.registered import DATA, register
 from tests.serving.servers import Server, served
 
@@ -475,6 +479,36 @@ def test_a_long_request_keeps_no_short_one_waiting(slow: Path, rides: pd.DataFra
         asking.join()
 
     assert done == [len(rows)]
+
+
+@pytest.mark.row(21)
+@pytest.mark.skipif(sys.platform != "linux", reason="rights are taken from root in Linux's way")
+def test_whoever_may_only_read_the_store_serves_from_it_by_name_and_version(folder: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    shutil.copytree(folder / ".mlops_nb", store)
+    everything = [store, *store.rglob("*")]
+    for path in everything:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    command = [MLOPS_NB, "serve", "tips", "1", "--port", "0", "--no-token", "--json"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", WITHOUT_PRIVILEGES, *command],
+        cwd=tmp_path,
+        env=environment(MLOPS_NB_HOME=str(store)),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["url"]
+        answer = httpx.post(f"{url}/predict", json=[ROW], trust_env=False)
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
+        for path in everything:
+            path.chmod(0o755)
+
+    assert (answer.status_code, answer.json()["model"], answer.json()["version"]) == (200, "tips", 1)
+    assert process.returncode == 0
 
 
 # --- a model at fault -------------------------------------------------------------------------------------------------
