@@ -438,7 +438,7 @@ def long_request(rides: pd.DataFrame, seconds: float) -> tuple[Any, list[Any]]:
     return model, numbers.to_dict("records") * min(times, 200)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_told_to_end_it_answers_what_is_being_worked_on_and_takes_no_more(
     slow: Path, rides: pd.DataFrame, number: signal.Signals
 ) -> None:

@@ -48,7 +48,8 @@ class Doors:
     token
         What it must show; nothing when empty.
     hosts
-        The names, without port, that it may call this server by, beside `localhost` and the address that it came to.
+        The names, without port and in small letters, that it may call this server by, beside `localhost` and the
+        address that it came to.
     body_mb
         Most megabytes of a body.
     """
@@ -127,12 +128,12 @@ class Doors:
         length = 0
         more = True
         while more:
-            message_ = await receive()
-            if message_["type"] == "http.disconnect":
+            came = await receive()
+            if came["type"] == "http.disconnect":
                 # Nobody is there any more to be answered.
                 break
-            piece = message_.get("body", b"")
-            more = message_.get("more_body", False)
+            piece = came.get("body", b"")
+            more = came.get("more_body", False)
             length += len(piece)
             if length > most:
                 raise self._too_large()

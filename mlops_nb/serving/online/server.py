@@ -2,12 +2,14 @@
 
 1. The model answers its sample rows once: what it imports late is imported, and one that cannot answer is not served.
 2. The port is opened, and whoever waits is told where.
-3. SIGTERM or SIGINT closes the port; the requests that are there are answered, and the process ends.
+3. SIGTERM, SIGINT or SIGHUP closes the port; the requests that are there are answered, and the process ends.
 """
 
 from __future__ import annotations
 
 import errno
+import gc
+import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -19,6 +21,8 @@ from mlops_nb.serving.online.doors import Doors, is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from uvicorn import Config
 
     from mlops_nb.serving.model import LoadedModel
 
@@ -97,7 +101,8 @@ def serve(model: LoadedModel, place: Place, on_ready: Callable[[str], None]) -> 
     from mlops_nb.serving.online.app import Desk, Routes, build
 
     _require_answer(model)
-    doors = Doors(place.token, frozenset({place.host, *place.allow_hosts}), place.body_mb)
+    hosts = frozenset(name.lower() for name in (place.host, *place.allow_hosts))
+    doors = Doors(place.token, hosts, place.body_mb)
     with ThreadPoolExecutor(place.threads, "predicting") as pool:
         application: Any = build(Routes(Desk(model), doors, pool, version("mlops_nb")))
         config = uvicorn.Config(
@@ -111,13 +116,30 @@ def serve(model: LoadedModel, place: Place, on_ready: Callable[[str], None]) -> 
             timeout_graceful_shutdown=place.grace_s,
         )
         with _opened(place.host, place.port) as opened:
-            _run(uvicorn.Server(config), opened, on_ready)
+            _run(config, opened, on_ready)
 
 
-def _run(server: Any, opened: socket.socket, on_ready: Callable[[str], None]) -> None:
+def _run(config: Config, opened: socket.socket, on_ready: Callable[[str], None]) -> None:
+    import uvicorn
+
     host, port = opened.getsockname()[:2]
-    # Connections wait from here on, and are answered as soon as the loop runs.
-    on_ready(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    class Server(uvicorn.Server):
+        """Tells when it answers; from then on a signal ends it well."""
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            """Begin to answer."""
+            if hasattr(signal, "SIGHUP"):
+                # A closed terminal; uvicorn takes the other two.
+                signal.signal(signal.SIGHUP, self.handle_exit)
+            await super().startup(sockets)
+            on_ready(url)
+
+    server = Server(config)
+    # What was imported and loaded stays until the end: the collector need not look at it during requests.
+    gc.collect()
+    gc.freeze()
     try:
         server.run(sockets=[opened])
     except KeyboardInterrupt:
