@@ -92,8 +92,8 @@ class RowsReader:
         self.rows += len(piece)
         return pd.DataFrame(found)
 
-    def read_json(self, values: Mapping[str, Sequence[Any]], count: int) -> pd.DataFrame:
-        """Return values out of JSON as the model's input: its columns, in their order, of their types.
+    def read_json(self, values: Mapping[str, Sequence[Any]], count: int) -> dict[str, Any]:
+        """Return values out of JSON as the model's input: its columns as arrays, in their order, of their types.
 
         Parameters
         ----------
@@ -101,8 +101,6 @@ class RowsReader:
             By column, `count` values each: as JSON has them, `None` for a missing one, `ABSENT` where a row has none.
             Columns that the model does not take are noted.
         """
-        import pandas as pd
-
         found: dict[str, Any] = {}
         for column in self.columns:
             name = str(column["name"])
@@ -118,7 +116,7 @@ class RowsReader:
                 if value is not ABSENT:
                     self._note("UNKNOWN_COLUMN", name, "not taken", [(self.rows + place, "")], 1)
         self.rows += count
-        return pd.DataFrame(found, copy=False)
+        return found
 
     @property
     def fits(self) -> bool:

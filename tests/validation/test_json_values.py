@@ -54,7 +54,7 @@ def as_json(column: pd.Series) -> list[Any]:
 def read(frame: pd.DataFrame, sample: pd.DataFrame, **values: list[Any]) -> tuple[pd.DataFrame, RowsReader]:
     columns = [vars(column) for column in describe_table(frame)]
     reader = RowsReader(columns, like={str(name): dtype for name, dtype in sample.dtypes.items()})
-    return reader.read_json(values, len(next(iter(values.values())))), reader
+    return pd.DataFrame(reader.read_json(values, len(next(iter(values.values()))))), reader
 
 
 @pytest.mark.parametrize("name", COLUMNS)

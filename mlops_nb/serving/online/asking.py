@@ -99,13 +99,13 @@ def _given(model: LoadedModel, values: Mapping[str, Sequence[Any]], count: int) 
         message = "The request has no rows."
         raise RowsRefused(message)
     reader = model.reader(shown=VIOLATIONS)
-    rows = reader.read_json(values, count)
+    columns = reader.read_json(values, count)
     if not reader.fits:
         faults = reader.faults
         told = "1 value does" if faults == 1 else f"{faults} values do"
         message = f"{told} not fit {model.version.model} {model.version.version}, and nothing was predicted."
         raise RowsRefused(message, reader.violations())
-    return model.given(rows)
+    return model.given_columns(columns)
 
 
 def _asked(model: LoadedModel, ask: Callable[[Any], T], given: Any) -> T:
