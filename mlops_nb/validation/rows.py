@@ -185,6 +185,10 @@ class RowsReader:
             return truths.astype(bool) if truths.notna().all() else truths
         if kind.startswith(("datetime64", "date")):
             return self._times(name, values, dtype)
+        if kind == "timedelta64":
+            lasting: pd.Series = pd.to_timedelta(values, errors="coerce")
+            self._note_lost(name, values, lasting, "no duration")
+            return lasting
         if kind == "category":
             if isinstance(like, pd.CategoricalDtype):
                 unknown = values.notna() & ~values.isin(like.categories)

@@ -295,6 +295,8 @@ def test_text_of_a_file_becomes_the_type_that_the_model_was_shown(
             "",
         ),
         (pd.DatetimeIndex(["2019-07-01"]), ["2019-07-01", "2019-07-02T00:00:01.5"], ""),
+        (pd.to_timedelta(["1 days"]), ["1 days 02:00:00", "P1DT2H", None], ""),
+        (pd.to_timedelta(["1 days"]), ["soon", None], "no duration"),
         (pd.DatetimeIndex(["2019-07-01"]), ["2019-07-01", "2019-07-02T00:00Z"], "a time with an offset from UTC"),
     ],
 )
