@@ -419,6 +419,21 @@ def test_a_model_that_is_not_as_it_was_is_not_served(tmp_path: Path, rides: pd.D
     assert all("url" not in ended.out and ended.json["error"]["hint"] for ended in (corrupt, missing))
 
 
+def test_a_pickle_is_served_only_where_that_is_allowed(tmp_path: Path, rides: pd.DataFrame) -> None:
+    numbers = rides[["distance", "fare"]]
+    model = Ridge().fit(numbers, rides["tip"])
+    register(tmp_path, "plain", model, numbers, "pickle")
+    refused = call(tmp_path, "serve", "plain", "latest", "--json")
+    with served(tmp_path, "plain", "latest", "--allow-pickle") as server:
+        answer = server.post("/predict", numbers.head(9).to_dict("records"))
+        metadata = server.http.get("/v2/models/plain").json()
+
+    assert refused.json["error"]["code"] == "untrusted-model"
+    assert "--allow-pickle" in refused.json["error"]["hint"]
+    assert answer["predictions"] == model.predict(numbers.head(9)).tolist()
+    assert metadata["platform"] == "sklearn_pickle"
+
+
 @pytest.fixture(scope="module")
 def slow(tmp_path_factory: pytest.TempPathFactory, rides: pd.DataFrame) -> Path:
     """Return a project with a model that takes a good while: every row is held against every training row."""
