@@ -12,7 +12,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "performance.md"
-CHAPTERS = ("kernels", "memory", "step_cost", "ten_steps", "noop", "handover", "metadata", "example", "peers")
+CHAPTERS = (
+    *("kernels", "memory", "step_cost", "ten_steps", "noop", "handover", "metadata", "example", "peers", "serving"),
+)
 
 
 def main() -> None:

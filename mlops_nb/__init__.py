@@ -17,7 +17,7 @@ checks       ready checks of training and transforms, for test cells and unit te
 report       explains: lineage, what differs between two runs, a run as one page
 project      finds the project's root, reads its settings, opens its stores
 reuse        steps used again: of another notebook or an installed package, with other values
-serving      a registered model in use: batches of rows in files, one file for the edge
+serving      a registered model in use: rows in files, a REST service, one file for the edge
 lifecycle    the whole way as one page: read, plan, run, register, judge, verify
 delivery     a notebook's tests under pytest, and its functions for unit tests
 widgets      in a cell: runs and models side by side, a verdict, a plan, lineage

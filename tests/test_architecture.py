@@ -286,7 +286,7 @@ def test_every_library_the_package_imports_is_asked_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     # The library of an extra may be missing: what imports it has to say so itself.
     extras = project["optional-dependencies"]
-    groups = (project["dependencies"], *(extras[name] for name in ("examples", "onnx", "tests")))
+    groups = (project["dependencies"], *(extras[name] for name in ("examples", "onnx", "serving", "tests")))
     asked = {required(line) for group in groups for line in group}
     modules = {name.split(".")[0] for source in SOURCES for name in imported(source.read_text(encoding="utf-8"))}
     distributions = packages_distributions()

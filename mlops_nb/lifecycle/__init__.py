@@ -10,6 +10,7 @@ resume    a run that did not succeed → another that goes on  (execution)
 decide    a step that a run waits at → the run goes on or not  (execution, metadata)
 reproduce a past run, from its snapshot → reproduction       (snapshot, execution)
 predict   a registered version + a file of rows → predictions (serving)
+serve     a registered version → an API, until it is ended    (serving)
 edge      a registered version → one ONNX file              (serving)
 pack      a run → one file, and unpack it elsewhere          (snapshot)
 package   steps of a notebook → a wheel                       (reuse)
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from mlops_nb.lifecycle.running import Finished, run
     from mlops_nb.lifecycle.scoring import Asked, score
     from mlops_nb.lifecycle.searching import Searched, search
+    from mlops_nb.lifecycle.serving import Serving, serve
     from mlops_nb.lifecycle.sharing import pack, unpack
     from mlops_nb.lifecycle.verifying import verify
 
@@ -57,6 +59,7 @@ __all__ = [
     "Reproducible",
     "Resumption",
     "Searched",
+    "Serving",
     "Stores",
     "check",
     "compare_modules",
@@ -83,6 +86,7 @@ __all__ = [
     "run",
     "score",
     "search",
+    "serve",
     "stores",
     "take_back",
     "unpack",
@@ -97,6 +101,8 @@ _PLACES = {
     "predict": "predicting",
     "Searched": "searching",
     "search": "searching",
+    "Serving": "serving",
+    "serve": "serving",
     "Asked": "scoring",
     "environment_of": "judging",
     "score": "scoring",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mlops_nb.artifacts import UntrustedModel, load_model, load_table
 from mlops_nb.errors import UsageError
+from mlops_nb.lifecycle.loading import load_version
 from mlops_nb.project import find_project
 from mlops_nb.registry import LATEST, Registry
 from mlops_nb.serving.batch import ROWS, InputRefused, Predicted, predict_file
@@ -15,9 +15,6 @@ from mlops_nb.snapshot import file_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from mlops_nb.artifacts import ArtifactStore
-    from mlops_nb.metadata import ModelVersion
 
 
 def predict(  # noqa: PLR0913 - what a person may say of a batch
@@ -60,11 +57,9 @@ def predict(  # noqa: PLR0913 - what a person may say of a batch
     with place.log() as log:
         registry = Registry(log)
         version = registry.get(model, which)
-        estimator = _loaded(registry, version, place.artifact_store(), allow_pickle=allow_pickle)
+        loaded = load_version(registry, version, place.artifact_store(), allow_pickle=allow_pickle)
         try:
-            made = predict_file(
-                version, estimator, Path(data), Path(to), id_column=id_column, batch=batch, on_rows=on_rows
-            )
+            made = predict_file(loaded, Path(data), Path(to), id_column=id_column, batch=batch, on_rows=on_rows)
         except InputRefused as refused:
             log.add_verdict(refused.verdict.to_json(), model=version.model, version=version.version)
             raise
@@ -111,17 +106,15 @@ def edge(  # noqa: PLR0913 - what a person may say of a file
         As for `write_edge`.
     """
     place = find_project(Path(project))
-    store = place.artifact_store()
     with place.log() as log:
         registry = Registry(log)
         version = registry.get(model, which)
         if version.sample_input is None:
             message = f"{version.model} version {version.version} has no sample rows to prove a file on."
             raise UsageError(message, hint="Name rows as the output's `sample_input`, and run the notebook.")
-        estimator = _loaded(registry, version, store, allow_pickle=allow_pickle)
-        sample = load_table(store.get(version.sample_input))
+        loaded = load_version(registry, version, place.artifact_store(), allow_pickle=allow_pickle)
         try:
-            made = write_edge(version, estimator, sample, Path(to), tolerance=tolerance)
+            made = write_edge(version, loaded.estimator, loaded.sample, Path(to), tolerance=tolerance)
         except NotEqual as refused:
             log.add_verdict(refused.verdict.to_json(), model=version.model, version=version.version)
             raise
@@ -129,14 +122,3 @@ def edge(  # noqa: PLR0913 - what a person may say of a file
         told["evidence"] |= {"file_sha256": file_hash(made.path), "bytes": made.bytes}
         log.add_verdict(told, model=version.model, version=version.version)
     return made
-
-
-def _loaded(registry: Registry, version: ModelVersion, store: ArtifactStore, *, allow_pickle: bool) -> Any:
-    data = store.get(version.artifact)
-    try:
-        return load_model(data, registry.trusted(version), allow_pickle=allow_pickle, store=store)
-    except UntrustedModel as error:
-        if version.format == "skops":
-            raise
-        message = f"{version.model} version {version.version} is a {version.format}: {error.message}"
-        raise UntrustedModel(message, hint="If you know who made it, allow it with --allow-pickle.") from error

@@ -23,15 +23,15 @@ from typing import TYPE_CHECKING, Any
 from mlops_nb.errors import MlopsNbError, UsageError, did_you_mean
 from mlops_nb.serving.tables import is_csv, pieces, settle, write_whole
 from mlops_nb.snapshot import file_hash
-from mlops_nb.validation.rows import RowsReader
 from mlops_nb.validation.verdict import Finding, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     import pandas as pd
 
-    from mlops_nb.metadata import ModelVersion
+    from mlops_nb.serving.model import LoadedModel
+    from mlops_nb.validation.rows import RowsReader
 
 FORMAT = 1
 ROWS = 10_000
@@ -81,8 +81,7 @@ class Predicted:
 
 
 def predict_file(  # noqa: PLR0913 - what a batch consists of
-    version: ModelVersion,
-    estimator: Any,
+    model: LoadedModel,
     source: Path,
     target: Path,
     *,
@@ -97,10 +96,8 @@ def predict_file(  # noqa: PLR0913 - what a batch consists of
 
     Parameters
     ----------
-    version
-        The version, for its name and signature.
-    estimator
-        Its model, loaded.
+    model
+        The version, loaded.
     source, target
         Files, CSV or Parquet by their names.
     id_column
@@ -120,9 +117,9 @@ def predict_file(  # noqa: PLR0913 - what a batch consists of
         When another process makes the same target.
     """
     began = time.monotonic()
-    columns = _columns(version)
+    version = model.version
+    reader = model.reader()
     is_csv(target)
-    reader = RowsReader(columns, by_position=version.signature.get("layout") == "array")
     hashed = file_hash(source)
     verdict = _judged(source, reader, id_column, batch, {"input_sha256": hashed, "model": version.model})
     if verdict.decision != "pass":
@@ -136,7 +133,7 @@ def predict_file(  # noqa: PLR0913 - what a batch consists of
     target.parent.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
         _begin(folder, job)
-        parts, taken_over = _predict(estimator, version, source, folder, job, on_rows)
+        parts, taken_over = _predict(model, source, folder, job, on_rows)
         if file_hash(source) != hashed:
             shutil.rmtree(folder)
             message = f"{source} changed while its rows were predicted; nothing was written."
@@ -144,14 +141,6 @@ def predict_file(  # noqa: PLR0913 - what a batch consists of
         write_whole(target, parts, batch, beside=folder)
         shutil.rmtree(folder)
     return Predicted(job, target, taken_over, time.monotonic() - began, verdict)
-
-
-def _columns(version: ModelVersion) -> Sequence[dict[str, Any]]:
-    columns: Sequence[dict[str, Any]] = version.signature.get("inputs", ())
-    if not columns:
-        message = f"{version.model} version {version.version} has no signature: what it takes is not known."
-        raise UsageError(message, hint="Name rows as the output's `sample_input`, and run the notebook.")
-    return columns
 
 
 def _judged(source: Path, reader: RowsReader, id_column: str, batch: int, evidence: dict[str, Any]) -> Verdict:
@@ -198,16 +187,10 @@ def _begin(folder: Path, job: Job) -> None:
     settle(aside, note)
 
 
-def _predict(  # noqa: PLR0913, PLR0917 - as `predict_file`
-    estimator: Any,
-    version: ModelVersion,
-    source: Path,
-    folder: Path,
-    job: Job,
-    on_rows: Callable[[int, int], None],
+def _predict(
+    model: LoadedModel, source: Path, folder: Path, job: Job, on_rows: Callable[[int, int], None]
 ) -> tuple[list[Path], int]:
-    layout = str(version.signature.get("layout", "frame"))
-    reader = RowsReader(_columns(version), by_position=layout == "array")
+    reader = model.reader()
     parts: list[Path] = []
     done = taken_over = 0
     for piece in pieces(source, job.batch):
@@ -216,7 +199,7 @@ def _predict(  # noqa: PLR0913, PLR0917 - as `predict_file`
             reader.rows += len(piece)
             taken_over += len(piece)
         else:
-            answers = _answered(estimator, reader.read(piece), layout, str(version.signature.get("method", "predict")))
+            answers = _answered(model, reader.read(piece))
             ids = piece[job.id_column].to_numpy() if job.id_column else range(done, done + len(piece))
             answers.insert(0, job.id_column or "row", ids)
             write_whole(
@@ -228,23 +211,19 @@ def _predict(  # noqa: PLR0913, PLR0917 - as `predict_file`
     return parts, taken_over
 
 
-def _answered(estimator: Any, rows: pd.DataFrame, layout: str, method: str) -> pd.DataFrame:
+def _answered(model: LoadedModel, rows: pd.DataFrame) -> pd.DataFrame:
     """Return what the model answers to rows, a column a prediction."""
-    import numpy as np
     import pandas as pd
 
-    given: Any = rows if layout == "frame" else rows.to_numpy() if layout == "array" else rows.iloc[:, 0]
-    answer = getattr(estimator, method)(given)
-    answer = np.asarray(answer.toarray() if hasattr(answer, "toarray") else answer)
-    if answer.ndim == 1:
-        found = pd.DataFrame({"prediction": answer})
+    answers = model.answers(model.given(rows))
+    if answers.predictions.ndim == 1:
+        found = pd.DataFrame({"prediction": answers.predictions})
     else:
-        flat = answer.reshape(len(answer), -1)
+        flat = answers.predictions.reshape(len(answers.predictions), -1)
         found = pd.DataFrame({f"prediction_{number}": flat[:, number] for number in range(flat.shape[1])})
-    if method == "predict" and hasattr(estimator, "predict_proba") and answer.ndim == 1:
-        shares = np.asarray(estimator.predict_proba(given))
-        for number, label in enumerate(estimator.classes_):
-            found[f"probability_{label}"] = shares[:, number]
+    if answers.probabilities is not None:
+        for number, label in enumerate(model.classes or ()):
+            found[f"probability_{label}"] = answers.probabilities[:, number]
     return found
 
 

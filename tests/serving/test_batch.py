@@ -16,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from mlops_nb import find_project, predict
+from mlops_nb.artifacts import describe_table, dump_table, load_table
 from mlops_nb.errors import UsageError
 from mlops_nb.serving.batch import Busy, InputRefused, _alone
 from mlops_nb.validation.rows import RowsReader
@@ -277,3 +278,37 @@ def test_text_of_a_file_becomes_the_type_that_the_model_was_shown(
 
     assert reader.verdict("rows").decision == "pass"
     assert rows["x"].tolist() == wanted
+
+
+@pytest.mark.parametrize(
+    ("sample", "given", "told"),
+    [
+        (pd.Categorical(["a"], categories=["b", "a"]), ["a", "b", None], ""),
+        (pd.Categorical(["a"], categories=["b", "a"]), ["a", "c", None], "no category that the model knows"),
+        (pd.Categorical([3], categories=[1, 3]), ["1", "3", "1"], ""),
+        (pd.array([1], dtype="Int64"), ["1", None, "3"], ""),
+        (np.array([1], dtype=np.int8), ["1", "128", "3"], "not between -128 and 127"),
+        (np.array([1], dtype=np.int64), ["1", "9223372036854775808", "3"], "not between"),
+        (
+            pd.DatetimeIndex(["2019-07-01"], tz="America/New_York"),
+            ["2019-07-01T12:00Z", "2019-07-02T00:00:01+02:00"],
+            "",
+        ),
+        (pd.DatetimeIndex(["2019-07-01"]), ["2019-07-01", "2019-07-02T00:00:01.5"], ""),
+        (pd.to_timedelta(["1 days"]), ["1 days 02:00:00", "P1DT2H", None], ""),
+        (pd.to_timedelta(["1 days"]), ["soon", None], "no duration"),
+        (pd.DatetimeIndex(["2019-07-01"]), ["2019-07-01", "2019-07-02T00:00Z"], "a time with an offset from UTC"),
+    ],
+)
+def test_text_of_a_file_becomes_the_very_type_of_the_sample_rows(sample: Any, given: list[Any], told: str) -> None:
+    frame = pd.DataFrame({"x": sample})
+    ((column),) = describe_table(frame)
+    kept = load_table(dump_table(frame).data)["x"].dtype
+    reader = RowsReader([{**vars(column), "nullable": True}], like={"x": kept})
+    rows = reader.read(pd.DataFrame({"x": pd.Series(given, dtype=object)}))
+    verdict = reader.verdict("rows")
+
+    assert ([told in finding.message for finding in verdict.findings] == [True]) if told else reader.fits
+    if not told:
+        assert rows["x"].dtype == (kept if kept.kind != "i" or column.dtype != "category" else "category")
+        assert rows["x"].isna().tolist() == [value is None for value in given]
