@@ -32,6 +32,7 @@ from mlops_nb.handover.groups import UNKNOWN, Group, deeply, groups_of
 from mlops_nb.handover.pickling import Identities, dumps
 from mlops_nb.handover.process_bound import CannotLeaveProcess
 from mlops_nb.handover.process_state import is_of_project
+from mlops_nb.handover.set_order import recipes
 from mlops_nb.handover.state import Covariable, State
 from mlops_nb.handover.unpickling import NAN, loads
 
@@ -334,6 +335,10 @@ def _store(  # noqa: PLR0913, PLR0917 - what is stored, and how it hangs togethe
     roots = {key: token for key, token in others.items() if token in trace.refs or unknown}
     roots |= {key: process.roots.nan(value) for key, value in trace.nans.items()}
     constants = {key: place for key in trace.met if (place := trace.constants[key]) is not None}
+    try:
+        sets = recipes(trace.alive)
+    except LookupError as error:
+        return replace(item, problem=f"a set in it: {error.args[0]}")
     owners = frozenset(trace.memory & trace.framed) | _shared_owners(trace)
 
     def pickle_of(*, in_band: bool = False) -> tuple[bytes, list[PickleBuffer]]:
@@ -345,6 +350,7 @@ def _store(  # noqa: PLR0913, PLR0917 - what is stored, and how it hangs togethe
                 owners=owners,
                 roots=roots,
                 constants=constants,
+                sets=sets,
                 in_band=in_band,
             )
         )

@@ -9,7 +9,8 @@ see it. So here:
 3. a stateless function met in two separately stored values is one object again (`Identities`);
 4. views on one array stay views on it, when the caller says whose memory is shared;
 5. an array that refuses writes refuses them again;
-6. what a figure refers to in Matplotlib itself, it refers to again.
+6. what a figure refers to in Matplotlib itself, it refers to again;
+7. a set yields its elements in the order in which it did.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mlops_nb.artifacts import Place
+    from mlops_nb.handover.set_order import Recipe
 
 
 _LRU_CACHE = type(functools.lru_cache(id))
@@ -86,6 +88,8 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         Ids of objects that are stored elsewhere, with the token that stands for each.
     constants
         Ids of objects that a library holds, with their places in it.
+    sets
+        Ids of sets whose order has to be brought about, with how.
     """
 
     def __init__(  # noqa: PLR0913 - what freezing depends on
@@ -98,13 +102,15 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         buffer_callback: Callable[[pickle.PickleBuffer], Any] | None,
         roots: Mapping[int, str],
         constants: Mapping[int, Place],
+        sets: Mapping[int, Recipe],
     ) -> None:
         super().__init__(file, protocol=5, buffer_callback=buffer_callback)
         self._namespace = namespace
         self._identities = identities
         self._owners = owners
         self._in_band = buffer_callback is None
-        self._roots: dict[int, str | tuple[Place, str, bytes]] = dict(roots)
+        # What stands for an object is made once, so that pickle stores it once.
+        self._known: dict[int, str | tuple[Any, ...]] = {**roots, **_told(sets)}
         self._constants = constants
 
     def reducer_override(self, obj: Any) -> Any:
@@ -177,17 +183,24 @@ class ReferringPickler(NotebookPickler):
     A class of its own, because pickle asks it for every single object.
     """
 
-    def persistent_id(self, obj: Any) -> str | tuple[Place, str, bytes] | None:
-        """Return the token of an object that is stored elsewhere, or the place of a constant with its content."""
-        known = self._roots.get(id(obj))
+    def persistent_id(self, obj: Any) -> str | tuple[Any, ...] | None:
+        """Return the token of an object that is stored elsewhere, or what brings a constant or a set about."""
+        known = self._known.get(id(obj))
         if known is None and id(obj) in self._constants:
-            # Always the same tuple, which pickle then stores once.
-            known = self._roots[id(obj)] = (self._constants[id(obj)], fingerprint(obj), self._alone(obj))
+            place = self._constants[id(obj)]
+            known = self._known[id(obj)] = ("constant", place, fingerprint(obj), self._alone(obj))
         return known
 
     def _alone(self, constant: Any) -> bytes:
         pickled, _ = dumps(constant, namespace=self._namespace, identities=self._identities, in_band=True)
         return pickled
+
+
+def _told(sets: Mapping[int, Recipe]) -> dict[int, tuple[Any, ...]]:
+    return {
+        key: ("set", number, made.kind, made.order, made.room_for, made.fillers)
+        for number, (key, made) in enumerate(sets.items())
+    }
 
 
 def _of_notebook(function: Any, namespace: Mapping[str, Any]) -> bool:
@@ -282,6 +295,7 @@ def dumps(  # noqa: PLR0913 - what freezing depends on
     owners: frozenset[int] = frozenset(),
     roots: Mapping[int, str] | None = None,
     constants: Mapping[int, Place] | None = None,
+    sets: Mapping[int, Recipe] | None = None,
     in_band: bool = False,
 ) -> tuple[bytes, list[pickle.PickleBuffer]]:
     """Pickle a value of the notebook; return the pickle and its large buffers.
@@ -293,7 +307,7 @@ def dumps(  # noqa: PLR0913 - what freezing depends on
     """
     buffers: list[pickle.PickleBuffer] = []
     out = io.BytesIO()
-    make = ReferringPickler if roots or constants else NotebookPickler
+    make = ReferringPickler if roots or constants or sets else NotebookPickler
     pickler = make(
         out,
         namespace=namespace,
@@ -302,6 +316,7 @@ def dumps(  # noqa: PLR0913 - what freezing depends on
         buffer_callback=None if in_band else buffers.append,
         roots=roots or {},
         constants=constants or {},
+        sets=sets or {},
     )
     try:
         pickler.dump(value)

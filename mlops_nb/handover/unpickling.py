@@ -9,6 +9,7 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import constant_at, fingerprint, put_constant
+from mlops_nb.handover.set_order import Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,14 +47,21 @@ class NotebookUnpickler(pickle.Unpickler):
         self._namespace = namespace
         self._identities = identities
         self._constants: dict[tuple[Place, str], Any] = {}
+        self._sets: dict[int, Any] = {}
 
-    def persistent_load(self, token: str | tuple[Place, str, bytes]) -> Any:
-        """Return the object that was stored elsewhere, and has been thawed before; or a library's constant."""
+    def persistent_load(self, token: str | tuple[Any, ...]) -> Any:
+        """Return the object that was stored elsewhere, and has been thawed before; a library's constant; a set."""
         if isinstance(token, tuple):
-            return self._constant_at(*token)
+            kind, *told = token
+            return self._constant_at(*told) if kind == "constant" else self._set(*told)
         if token.startswith(NAN):
             return self._objects.setdefault(token, _nan(token))
         return self._objects[token]
+
+    def _set(self, number: int, *told: Any) -> Any:
+        if number not in self._sets:
+            self._sets[number] = Recipe(*told).make()
+        return self._sets[number]
 
     def _constant_at(self, place: Place, content: str, pickled: bytes) -> Any:
         """Return what the library of this process holds at the place, if it is the same; else what was stored."""
