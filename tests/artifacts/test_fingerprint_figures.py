@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
@@ -18,9 +16,11 @@ from mlops_nb.artifacts import ArtifactStore, fingerprint
 from mlops_nb.handover.covariables import Process, freeze, thaw
 from mlops_nb.handover.groups import groups_of
 from mlops_nb.handover.state import Delta, State
+from tests.handed_over import handed_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 
 def figure() -> Figure:
@@ -36,18 +36,8 @@ def figure() -> Figure:
     return made
 
 
-def across(tmp_path: Path, **held: Any) -> dict[str, Any]:
-    """Return variables as they come out of the step that made them, each on its own."""
-    process = Process(ArtifactStore(str(tmp_path)), {})
-    state = State().after(Delta(changed=freeze(held, State(), process, "made")))
-    values, absent = thaw(state, Process(process.store, {}))
-    assert not absent
-    return values
-
-
 def thawed(value: Any) -> Any:
-    with TemporaryDirectory() as folder:
-        return across(Path(folder), value=value)["value"]
+    return handed_over(value=value)["value"]
 
 
 def prints(**held: Any) -> dict[tuple[str, ...], str]:
@@ -220,8 +210,8 @@ def test_what_matplotlib_made_for_all_figures_makes_no_two_of_them_one() -> None
     assert set(prints(one=plotted("o", "p", "x"), other=plotted("o", "p", "x"))) == {("one",), ("other",)}
 
 
-def test_a_thawed_figure_refers_to_the_constants_of_its_process(tmp_path: Path) -> None:
-    values = across(tmp_path, one=plotted("o", "p", "^"), other=plotted("o"))
+def test_a_thawed_figure_refers_to_the_constants_of_its_process() -> None:
+    values = handed_over(one=plotted("o", "p", "^"), other=plotted("o"))
     later = plotted("o", "p", "^")
 
     for ours, theirs in zip(values["one"].axes[0].lines, later.axes[0].lines, strict=True):
@@ -245,10 +235,10 @@ def test_a_setting_that_has_changed_since_is_not_taken_for_the_one_that_the_figu
     assert plt.rcParams["axes.formatter.limits"] != [-2, 2]
 
 
-def test_constants_that_a_notebook_holds_itself_are_shared(tmp_path: Path) -> None:
+def test_constants_that_a_notebook_holds_itself_are_shared() -> None:
     effects = plt.rcParams["path.effects"]
 
     assert set(prints(one=effects, other=[effects])) == {("one", "other")}
     assert set(prints(one=effects, other=effects, figure=plotted("o"))) == {("figure",), ("one", "other")}
-    values = across(tmp_path, one=effects, other=[effects])
+    values = handed_over(one=effects, other=[effects])
     assert values["other"][0] is values["one"]
