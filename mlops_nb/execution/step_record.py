@@ -152,8 +152,11 @@ def succeeded(  # noqa: PLR0913, PLR0917 - what a result consists of
     scraps = tuple(scrap for scrap in scraps if scrap.kind != "verdict")
     delta = Delta.from_json(around.store.get(outcome.evidence["delta"]))
     files = {
-        kind: sorted({relative(path, context.folder, context.root) for path in outcome.evidence[f"{kind}_files"]})
-        for kind in ("read", "written")
+        kind: sorted(
+            # A folder that a step makes unless it is there keeps its last slash.
+            {relative(path, context.folder, context.root) + "/" * path.endswith("/") for path in found}
+        )
+        for kind, found in ((kind, outcome.evidence[f"{kind}_files"]) for kind in ("read", "written"))
     }
     for path, is_new in _named(planned.step, context.folder, began):
         # Opened by a library in C, perhaps, where nobody sees it.
@@ -170,7 +173,7 @@ def succeeded(  # noqa: PLR0913, PLR0917 - what a result consists of
         writes=tuple(sorted(delta.written)),
         streams=tuple(sorted(kind for kind in delta.ambient if kind in STREAMS)),
         reads_files=tuple(files["read"]),
-        writes_files=tuple(sorted(written)),
+        writes_files=tuple(files["written"]),
         stays={name: item.problem for item in delta.changed if item.problem for name in item.names},
         outside=tuple(outcome.evidence.get("outside", ())),
     )
