@@ -11,6 +11,7 @@ import re
 import sys
 import sysconfig
 from contextlib import suppress
+from importlib.util import source_from_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -53,6 +54,13 @@ _TAKES_AWAY = frozenset({"os.remove", "os.rmdir", "os.rename", "shutil.rmtree", 
 _STEP = "mlops_nb.step"
 _LISTS = frozenset({"os.listdir", "os.scandir"})
 _IMPORTS = re.compile(r"^<frozen |[/\\]importlib[/\\]|[/\\]importlib_metadata[/\\]|[/\\]pkg(util|_resources)\b")
+# The import system, and who shows a line of a module's source, in a traceback say.
+_IMPORT_SYSTEM = re.compile(r"^<frozen (importlib|zipimport)|[/\\]importlib[/\\]_bootstrap")
+_SHOWS_SOURCE = re.compile(r"[/\\](linecache|inspect)\.py$")
+_TOKENIZE = re.compile(r"[/\\]tokenize\.py$")
+_PKGUTIL = re.compile(r"[/\\]pkgutil\.py$")
+_CODE = (".py", ".pyc", ".ipynb")
+_PACKAGE = f"{Path(__file__).resolve().parents[1]}{os.sep}"
 _OPEN_FOR_WRITING = os.O_WRONLY | os.O_RDWR
 _SQLITE_URI = "file:"
 
@@ -126,6 +134,35 @@ def _database(given: Any) -> tuple[str, bool, bool]:
     return _absolute(name), on_disk, on_disk and "ro" not in asked.get("mode", ())
 
 
+def _looks_for_packages(folder: Any, frame: FrameType) -> bool:
+    """Say whether a folder is listed by an import or a look for a package's version.
+
+    What else lies in the folders of `sys.path` is nothing to the step. A package's own folder is listed by `pkgutil` on
+    behalf of a step that looks for plugins.
+    """
+    asks = frame.f_code.co_filename
+    return bool(_IMPORTS.search(asks)) and not (_PKGUTIL.search(asks) and os.fsdecode(folder) not in sys.path)
+
+
+def _is_shown(frame: FrameType) -> bool:
+    """Say whether source is read to show a line of it, or by this package, which tells itself what it depends on."""
+    reader: FrameType | None = frame
+    if _TOKENIZE.search(frame.f_code.co_filename):
+        reader = frame.f_back
+    while reader is not None and not _SHOWS_SOURCE.search(reader.f_code.co_filename):
+        if not _PASSED_ON.search(reader.f_code.co_filename):
+            return reader.f_code.co_filename.startswith(_PACKAGE)
+        reader = reader.f_back
+    return True
+
+
+def _source_of(path: str) -> str:
+    """Return the source file of a compiled module."""
+    with suppress(ValueError):
+        return source_from_cache(path) if path.endswith(".pyc") else path
+    return path
+
+
 def _makes_unless_there(frame: FrameType) -> bool:
     """Say whether a folder is made by `mkdir(exist_ok=True)` or `makedirs(exist_ok=True)`."""
     code = frame.f_code
@@ -148,6 +185,7 @@ class Outside:
     def __init__(self) -> None:
         self.read: set[str] = set()
         self.written: set[str] = set()
+        self.imported: set[str] = set()
         self.done: set[str] = set()
         self._new: set[str] = set()
         self._used: set[str] = set()
@@ -170,6 +208,7 @@ class Outside:
         """Begin anew."""
         self.read.clear()
         self.written.clear()
+        self.imported.clear()
         self.done.clear()
         self._new.clear()
         self._used.clear()
@@ -185,13 +224,11 @@ class Outside:
             self._moves(event, arguments, sys._getframe(1))  # noqa: SLF001 - who makes a folder
         elif arguments and _is_path(arguments[0]):
             if event == "open":
-                self._uses(_absolute(arguments[0]), *_opened(*arguments[1:3]))
+                self._opens(_absolute(arguments[0]), *_opened(*arguments[1:3]), sys._getframe(1))  # noqa: SLF001
             elif event == _SQLITE:
                 # SQLite opens its file itself, and what a connection is used for nobody hears.
                 self._uses(*_database(arguments[0]))
-            elif event in _LISTS and not _IMPORTS.search(sys._getframe(1).f_code.co_filename):  # noqa: SLF001
-                # An import, or a look for a package's version, lists the folders of `sys.path`: what else lies in them
-                # is nothing to the step.
+            elif event in _LISTS and not _looks_for_packages(arguments[0], sys._getframe(1)):  # noqa: SLF001
                 self.read.add(_absolute(arguments[0]))
 
     def _moves(self, event: str, arguments: tuple[Any, ...], frame: FrameType) -> None:
@@ -199,6 +236,17 @@ class Outside:
         makes = event == _MAKES and _makes_unless_there(frame)
         for position, path in enumerate(_moved(event, arguments)):
             self._writes(path, takes_away=position == 0 and event in _TAKES_AWAY, unless_there=makes)
+
+    def _opens(self, path: str, reads: bool, writes: bool, frame: FrameType) -> None:  # noqa: FBT001
+        """Note an opened file; of one with code, whether a module was imported from it."""
+        if path.endswith(_CODE):
+            if _IMPORT_SYSTEM.search(frame.f_code.co_filename):
+                if not writes:
+                    self.imported.add(_source_of(path))
+                return
+            if not writes and _is_shown(frame):
+                return
+        self._uses(path, reads, writes)
 
     def _uses(self, path: str, reads: bool, writes: bool) -> None:  # noqa: FBT001 - as the helpers above return them
         if reads:
@@ -242,11 +290,20 @@ class Outside:
             for path in sink
             if path in self._used
             or (
-                not path.endswith((".py", ".pyc", ".so", ".pth", ".ipynb"))
+                not path.endswith((".pyc", ".so", ".pth"))
                 and "/site-packages/" not in path
+                and "/__pycache__" not in path
+                and not path.startswith(_PACKAGE)
                 and "/ipykernel_" not in path
                 and not path.startswith(self._hidden)
                 and not any(path == place or path.startswith(f"{place}{os.sep}") for place in ignored)
                 and not self._passed(path)
             )
         )
+
+    def loaded(self) -> dict[str, str]:
+        """Return the source file of each loaded module that is not of Python, its packages or the machine."""
+        modules = {name: getattr(module, "__file__", None) for name, module in list(sys.modules.items())}
+        files = {name: os.path.abspath(path) for name, path in modules.items() if isinstance(path, str)}  # noqa: PTH100
+        own = set(self.seen({path for path in files.values() if path.endswith(".py")}, ()))
+        return {name: path for name, path in sorted(files.items()) if path in own}

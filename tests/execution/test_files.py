@@ -104,3 +104,48 @@ def test_steps_that_read_one_file_or_write_several_in_one_folder_stay_independen
     run(notebook)
     step = planned(notebook).step("b")
     assert "a" not in {*step.needs, *step.after}
+
+
+LIBRARY = (
+    "import importlib.util\n\n\ndef load(path):\n    spec = importlib.util.spec_from_file_location('util', path)\n"
+)
+LIBRARY += "    module = importlib.util.module_from_spec(spec)\n    spec.loader.exec_module(module)\n    return module"
+
+
+@pytest.mark.parametrize(
+    ("prelude", "cell", "was", "now"),
+    [
+        ("from pathlib import Path", "[len(p.read_text()) for p in Path('s' + 'rc').glob('*.py')]", [5], [6]),
+        ("import runpy", "runpy.run_path('src' + '/plug.py')['n']", 1, 22),
+        (LIBRARY, "load('src/' + 'plug.py').n", 1, 22),
+        ("import os, sys\nsys.path.insert(0, os.path.abspath('src'))", "__import__('plug').n", 1, 22),
+        ("import importlib", "importlib.import_module('.'.join(['src', 'plug'])).n", 1, 22),
+    ],
+    ids=["data", "runpy", "by-location", "sys-path", "computed-name"],
+)
+def test_code_that_a_step_opens_itself_is_a_file_that_it_reads(
+    tmp_path: Path, prelude: str, cell: str, was: object, now: object
+) -> None:
+    source = tmp_path / "src" / "plug.py"
+    source.parent.mkdir()
+    source.write_text("n = 1")
+    notebook = write(
+        tmp_path / "case.ipynb",
+        [("imports", prelude), ("step:a", f"found = {cell}"), ("step:b", TELL.format("found"))],
+    )
+    assert told(run(notebook), notebook) == was
+    assert not planned(notebook).to_run
+    source.write_text("n = 22")
+    assert told(run(notebook), notebook) == now
+
+
+def test_a_traceback_shows_the_source_of_a_module_and_reads_nothing(tmp_path: Path) -> None:
+    (tmp_path / "helper.py").write_text("def f():\n    raise ValueError\n")
+    cells = [
+        ("imports", "import traceback\nfrom helper import f"),
+        ("step:a", "try:\n    f()\nexcept ValueError:\n    shown = traceback.format_exc()"),
+    ]
+    notebook = write(tmp_path / "case.ipynb", cells)
+    run(notebook)
+    lock = json.loads((tmp_path / "pipelines" / "case" / "dataflow.lock.json").read_text(encoding="utf-8"))
+    assert "reads_files" not in lock["steps"]["a"]
