@@ -18,10 +18,10 @@ from mlops_nb.execution.leaks import refuse_leaks
 from mlops_nb.execution.notebook_run import Outcome, Session, kernel_session
 from mlops_nb.handover import STREAMS, Covariable, Delta, State
 from mlops_nb.metadata import Artifact, Scrap, StepEnd
-from mlops_nb.pipeline import StepEvidence, components, file_hashes, key_of, reads_of, relative
+from mlops_nb.pipeline import StepEvidence, components, file_hashes, key_of, modules_of, reads_of, relative
 from mlops_nb.scraps import Scrap as GluedScrap
 from mlops_nb.scraps import read_scraps
-from mlops_nb.snapshot import file_hash
+from mlops_nb.snapshot import file_hash, module_files
 from mlops_nb.steps import texts
 
 if TYPE_CHECKING:
@@ -152,9 +152,13 @@ def succeeded(  # noqa: PLR0913, PLR0917 - what a result consists of
     scraps = tuple(scrap for scrap in scraps if scrap.kind != "verdict")
     delta = Delta.from_json(around.store.get(outcome.evidence["delta"]))
     files = {
-        kind: sorted({relative(path, context.folder, context.root) for path in outcome.evidence[f"{kind}_files"]})
-        for kind in ("read", "written")
+        kind: sorted(
+            # A folder that a step makes unless it is there keeps its last slash.
+            {relative(path, context.folder, context.root) + "/" * path.endswith("/") for path in found}
+        )
+        for kind, found in ((kind, outcome.evidence[f"{kind}_files"]) for kind in ("read", "written"))
     }
+    files["read"] = sorted({*files["read"], *_modules_by_file(planned.step, state, outcome, context)})
     for path, is_new in _named(planned.step, context.folder, began):
         # Opened by a library in C, perhaps, where nobody sees it.
         files["read"] = sorted({*files["read"], path})
@@ -170,7 +174,7 @@ def succeeded(  # noqa: PLR0913, PLR0917 - what a result consists of
         writes=tuple(sorted(delta.written)),
         streams=tuple(sorted(kind for kind in delta.ambient if kind in STREAMS)),
         reads_files=tuple(files["read"]),
-        writes_files=tuple(sorted(written)),
+        writes_files=tuple(files["written"]),
         stays={name: item.problem for item in delta.changed if item.problem for name in item.names},
         outside=tuple(outcome.evidence.get("outside", ())),
     )
@@ -207,6 +211,25 @@ def succeeded(  # noqa: PLR0913, PLR0917 - what a result consists of
             "undeclared": _undeclared(planned.step, scraps, around),
         },
     )
+
+
+def _modules_by_file(step: Step, state: State, outcome: Outcome, context: KeyContext) -> Iterator[str]:
+    """Yield the files of modules that the step depends on and that its text does not lead to.
+
+    That are those that it imported by a computed name, from a folder put on `sys.path` or from a file; and those of the
+    last two kinds that were there before it.
+    """
+    places = [context.folder, context.root]
+    known = set(module_files(modules_of(step, state), places).values())
+    loaded = {Path(path): name for name, path in outcome.evidence.get("loaded_modules", {}).items()}
+    imported = {Path(path) for path in outcome.evidence.get("imported_files", ())}
+    elsewhere = {
+        path
+        for path, name in loaded.items()
+        if path.is_relative_to(context.root) and path not in module_files([name], places).values()
+    }
+    for path in (imported | elsewhere) - known:
+        yield relative(str(path), context.folder, context.root)
 
 
 def _undeclared(step: Step, scraps: tuple[GluedScrap, ...], around: Surroundings) -> list[str]:

@@ -213,6 +213,8 @@ def end(
         "delta": digest,
         "read_files": session.files.seen(session.files.read, [root]),
         "written_files": session.files.seen(session.files.written, [root]),
+        "imported_files": session.files.seen(session.files.imported, [root]),
+        "loaded_modules": session.files.loaded(),
         "outside": sorted(session.files.done),
         "seconds": {"thaw": session.seconds, "freeze": time.perf_counter() - started},
         "peak_memory_bytes": _peak_memory_bytes(),

@@ -86,6 +86,14 @@ def needed(step: Step, state: State) -> State:
     return state if step.flow.barrier else state.only(step.reads, rebound)
 
 
+def modules_of(step: Step, state: State) -> list[str]:
+    """Return the modules that the step's text imports, and those whose code its inputs refer to."""
+    inputs = needed(step, state)
+    return sorted(
+        {name for item in (*inputs.covariables, *inputs.hidden) for name in item.modules} | {*step.flow.imports}
+    )
+
+
 def components(step: Step, state: State, context: KeyContext, evidence: StepEvidence | None) -> dict[str, Any]:
     """Return what the result of a step depends on.
 
@@ -107,7 +115,6 @@ def components(step: Step, state: State, context: KeyContext, evidence: StepEvid
     imported = context.imported(step)
     # Of a notebook the imported step alone counts, not its outputs or its other steps.
     covered = {posixpath.normpath(name.rpartition(": ")[0]) for name in imported}
-    modules = {name for item in (*inputs.covariables, *inputs.hidden) for name in item.modules} | set(step.flow.imports)
     return {
         "scheme": SCHEME,
         "source": source_hash(step),
@@ -119,7 +126,7 @@ def components(step: Step, state: State, context: KeyContext, evidence: StepEvid
             kind: item.fingerprint for kind, item in state.ambient.items() if kind not in STREAMS or kind in streams
         },
         "variables": {name: _short(context.variables.get(name)) for name in step.variables},
-        "modules": module_closure(sorted(modules), [context.folder, context.root]),
+        "modules": module_closure(modules_of(step, state), [context.folder, context.root]),
         "files": file_hashes((name for name in files if name not in covered), context.folder),
         # Where there is none there is no such part, so that other steps keep their keys.
         **({"imported": dict(imported)} if imported else {}),

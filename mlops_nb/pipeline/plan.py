@@ -9,7 +9,8 @@ The plan walks the steps in the notebook's order, carrying the state as far as i
    finds its inputs unchanged after all is not run.
 
 Edges say what waits for what. A *proven* step (the lock has evidence for this very source) waits for the last writer
-of each thing it reads. Any other step waits for all before it, and all after it for it.
+of each thing it reads, for whoever has written its files before, and for whoever has read those it writes. Any other
+step waits for all before it, and all after it for it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_nb.artifacts import ArtifactMissing
 from mlops_nb.errors import UsageError, did_you_mean
 from mlops_nb.handover import STREAMS, State
+from mlops_nb.pipeline.file_order import FileUse
 from mlops_nb.pipeline.keys import components, file_hashes, key_of, needed, source_hash
 
 if TYPE_CHECKING:
@@ -265,21 +267,24 @@ def _edges(
     """Return what the step needs, and what it merely comes after."""
     reads = set(proven.reads) if proven is not None else set(step.reads)
     reads |= {f"@{kind}" for kind in step.flow.ambient}
-    reads_files = set(proven.reads_files if proven is not None else step.flow.reads_files)
+    files = _files(step, proven)
+    in_the_way: set[str] = set()
     needs: dict[str, None] = {}
     waiting = set(reads)
     for earlier in reversed(before):
-        written_files = set(earlier.proven.writes_files if earlier.proven else earlier.step.flow.writes_files)
+        its_files = _files(earlier.step, earlier.proven)
         takes = (
             step.flow.barrier
             or EVERYTHING in earlier.writes
             or bool(waiting & earlier.writes)
-            or bool(reads_files & written_files)
+            or its_files.disturbs(files)
             or earlier.step.tag in step.prev
         )
         if takes:
             needs[earlier.name] = None
             waiting -= earlier.writes
+        elif files.disturbs(its_files):
+            in_the_way.add(earlier.name)
     # A step whose kernel goes on to others starts when all before it are done: it runs those others too.
     chained = step.name in kernels or (proven is not None and proven.stays != {})
     # Until evidence proves a step, the notebook's order is the only one known to be right.
@@ -287,9 +292,20 @@ def _edges(
         earlier.name
         for earlier in before
         if earlier.name not in needs
-        and (chained or _is_unknown(proven) or _is_unknown(earlier.proven) or earlier.changes_ambient)
+        and (
+            chained
+            or earlier.name in in_the_way
+            or _is_unknown(proven)
+            or _is_unknown(earlier.proven)
+            or earlier.changes_ambient
+        )
     ]
     return tuple(reversed(needs)), tuple(after)
+
+
+def _files(step: Step, proven: StepEvidence | None) -> FileUse:
+    seen = proven if proven is not None else step.flow
+    return FileUse.of(seen.reads_files, seen.writes_files)
 
 
 def _is_unknown(evidence: StepEvidence | None) -> bool:

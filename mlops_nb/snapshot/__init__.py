@@ -27,7 +27,7 @@ from mlops_nb.snapshot.environment import (
 )
 from mlops_nb.snapshot.files import file_hash
 from mlops_nb.snapshot.git import git_state
-from mlops_nb.snapshot.modules import module_closure
+from mlops_nb.snapshot.modules import module_closure, module_files
 
 __all__ = [
     "KIND",
@@ -43,6 +43,7 @@ __all__ = [
     "inside",
     "keep",
     "module_closure",
+    "module_files",
     "packages_of",
     "read_environment",
     "requirements",

@@ -1,0 +1,151 @@
+"""Files through which steps depend on each other: with real kernels, several at once."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mlops_nb.lifecycle import plan, read, run, stores
+from tests.notebook_factory import write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mlops_nb.lifecycle import Finished
+    from mlops_nb.pipeline import Plan
+    from tests.notebook_factory import Cell
+
+
+def told(finished: Finished, notebook: Path) -> object:
+    """Return what the notebook told last."""
+    assert finished.result.status == "succeeded", finished.result.reason
+    return json.loads((notebook.parent / "told.json").read_text(encoding="utf-8"))
+
+
+def planned(notebook: Path) -> Plan:
+    pipeline = read(notebook)
+    with stores(pipeline) as opened:
+        return plan(pipeline, opened)[0]
+
+
+def anew(notebook: Path, cells: list[Cell], folder: Path) -> Path:
+    """Return the notebook in a fresh folder, where only the lock is known."""
+    again = write(folder / notebook.name, cells)
+    shutil.copytree(notebook.parent / "pipelines", folder / "pipelines")
+    return again
+
+
+TELL = "import json\nopen('told.json', 'w').write(json.dumps({}))"
+
+
+@pytest.mark.parametrize(
+    ("slow", "next_one", "end", "expected"),
+    [
+        (
+            "open(cfg['f'], 'w').write('old')\ntime.sleep(1)\nx = open(cfg['f']).read()",
+            "open(cfg['f'], 'w').write('new')",
+            "[x, open(cfg['f']).read()]",
+            ["old", "new"],
+        ),
+        (
+            "time.sleep(1)\nopen(cfg['f'], 'w').write('a')",
+            "open(cfg['f'], 'w').write('b')",
+            "open(cfg['f']).read()",
+            "b",
+        ),
+        (
+            "time.sleep(1)\nopen(cfg['f'], 'a').write('a')",
+            "open(cfg['f'], 'a').write('b')",
+            "open(cfg['f']).read()",
+            "ab",
+        ),
+        (
+            "time.sleep(1)\nshutil.rmtree(cfg['f'], ignore_errors=True)\nos.mkdir(cfg['f'])",
+            "open(cfg['f'] + '/x', 'w').close()",
+            "os.listdir(cfg['f'])",
+            ["x"],
+        ),
+        (
+            "time.sleep(1)\nos.makedirs(cfg['f'], exist_ok=True)\nx = os.listdir(cfg['f'])",
+            "os.makedirs(cfg['f'], exist_ok=True)\nopen(cfg['f'] + '/x', 'w').close()",
+            "[x, os.listdir(cfg['f'])]",
+            [[], ["x"]],
+        ),
+    ],
+    ids=["overwritten-later", "written-twice", "appended", "folder-made", "folder-listed"],
+)
+def test_the_notebooks_order_holds_for_files_that_only_watching_tells(
+    tmp_path: Path, slow: str, next_one: str, end: str, expected: object
+) -> None:
+    cells = [
+        ("imports", "import os, shutil, time"),
+        ("step:p", "cfg = {'f': 'som' + 'ething'}"),
+        ("step:a", slow),
+        ("step:b", next_one),
+        ("step:c", TELL.format(end)),
+    ]
+    notebook = write(tmp_path / "first" / "case.ipynb", cells)
+    assert told(run(notebook), notebook) == expected
+    again = anew(notebook, cells, tmp_path / "second")
+    assert told(run(again, workers=4), again) == expected
+
+
+def test_steps_that_read_one_file_or_write_several_in_one_folder_stay_independent(tmp_path: Path) -> None:
+    cells = [
+        ("imports", "from pathlib import Path"),
+        ("step:p", "Path('in.txt').write_text('1')\nout = [Path('out')]"),
+        ("step:a", "out[0].mkdir(exist_ok=True)\n(out[0] / 'a').write_text(Path('in.txt').read_text())"),
+        ("step:b", "out[0].mkdir(exist_ok=True)\n(out[0] / 'b').write_text(Path('in.txt').read_text())"),
+    ]
+    notebook = write(tmp_path / "case.ipynb", cells)
+    run(notebook)
+    step = planned(notebook).step("b")
+    assert "a" not in {*step.needs, *step.after}
+
+
+LIBRARY = (
+    "import importlib.util\n\n\ndef load(path):\n    spec = importlib.util.spec_from_file_location('util', path)\n"
+)
+LIBRARY += "    module = importlib.util.module_from_spec(spec)\n    spec.loader.exec_module(module)\n    return module"
+
+
+@pytest.mark.parametrize(
+    ("prelude", "cell", "was", "now"),
+    [
+        ("from pathlib import Path", "[len(p.read_text()) for p in Path('s' + 'rc').glob('*.py')]", [5], [6]),
+        ("import runpy", "runpy.run_path('src' + '/plug.py')['n']", 1, 22),
+        (LIBRARY, "load('src/' + 'plug.py').n", 1, 22),
+        ("import os, sys\nsys.path.insert(0, os.path.abspath('src'))", "__import__('plug').n", 1, 22),
+        ("import importlib", "importlib.import_module('.'.join(['src', 'plug'])).n", 1, 22),
+    ],
+    ids=["data", "runpy", "by-location", "sys-path", "computed-name"],
+)
+def test_code_that_a_step_opens_itself_is_a_file_that_it_reads(
+    tmp_path: Path, prelude: str, cell: str, was: object, now: object
+) -> None:
+    source = tmp_path / "src" / "plug.py"
+    source.parent.mkdir()
+    source.write_text("n = 1")
+    notebook = write(
+        tmp_path / "case.ipynb",
+        [("imports", prelude), ("step:a", f"found = {cell}"), ("step:b", TELL.format("found"))],
+    )
+    assert told(run(notebook), notebook) == was
+    assert not planned(notebook).to_run
+    source.write_text("n = 22")
+    assert told(run(notebook), notebook) == now
+
+
+def test_a_traceback_shows_the_source_of_a_module_and_reads_nothing(tmp_path: Path) -> None:
+    (tmp_path / "helper.py").write_text("def f():\n    raise ValueError\n")
+    cells = [
+        ("imports", "import traceback\nfrom helper import f"),
+        ("step:a", "try:\n    f()\nexcept ValueError:\n    shown = traceback.format_exc()"),
+    ]
+    notebook = write(tmp_path / "case.ipynb", cells)
+    run(notebook)
+    lock = json.loads((tmp_path / "pipelines" / "case" / "dataflow.lock.json").read_text(encoding="utf-8"))
+    assert "reads_files" not in lock["steps"]["a"]
