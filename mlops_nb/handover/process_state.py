@@ -98,7 +98,9 @@ def _read_patches(
             found[*place, path[-1]] = _held(owner, path[-1])
     for module, name in _OFTEN_EXTENDED:
         kind = getattr(sys.modules.get(module), name, None)
-        for attribute, value in vars(kind).items() if isinstance(kind, type) else ():
+        if not isinstance(kind, type):
+            continue
+        for attribute, value in vars(kind).items():
             if getattr(value, "__globals__", None) is namespace:
                 found[kind.__module__, kind.__qualname__, attribute] = (value,)
     return found

@@ -200,7 +200,9 @@ def _binds(node: ast.AST, aliases: Mapping[str, str]) -> str:
             return name
         case ast.Attribute(attr="propagate" | "disabled" as name, ctx=ast.Store()) if "logging" in aliases.values():
             return name
-        case ast.Call(func=ast.Attribute(value=owner, attr="pandas")) if _dotted(owner, aliases).startswith("tqdm"):
+        case ast.Call(func=ast.Attribute(value=ast.Call(func=owner) | owner, attr="pandas")) if _dotted(
+            owner, aliases
+        ).startswith("tqdm"):
             return "tqdm.pandas"
         case ast.Call(func=ast.Attribute(value=owner, attr="register")) if _dotted(owner, aliases):
             # `Sequence.register(Mine)`: the table is in the library's class.
