@@ -19,14 +19,13 @@ from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from mlops_nb.notebook import Cell
 from mlops_nb.steps.flow import Place
 from mlops_nb.steps.made import Made
 from mlops_nb.steps.source import to_python
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-
-    from mlops_nb.notebook import Cell
 
 # Dotted names, as they are called after imports are resolved.
 _BINDING = frozenset(
@@ -149,12 +148,35 @@ def bindings(cell: Cell, aliases: Mapping[str, str]) -> tuple[Place, ...]:
 
     def told(node: ast.AST) -> str:
         if isinstance(node, ast.Call) and id(node) not in managed:
-            dotted = _dotted(node.func, aliases)
+            dotted = dotted_name(node.func, aliases)
             if dotted in _BINDING_UNLESS_WITH:
                 return dotted
         return _binds(node, aliases) or _sets_of_library(node, aliases)
 
     return _found(cell, told)
+
+
+def binding_functions(functions: Mapping[str, ast.AST], aliases: Mapping[str, str]) -> dict[str, str]:
+    """Return those of the functions that change the process for good when somebody calls them, and by what."""
+    names = {name: _names(node) for name, node in functions.items()}
+    found: dict[str, str] = {}
+    for name, node in functions.items():
+        if places := bindings(Cell("", 0, "code", ast.unparse(node)), aliases):
+            found[name] = places[0].what
+    while more := {
+        name: found[other] for name, used in names.items() if name not in found for other in used & found.keys()
+    }:
+        found |= more
+    return found
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+
+
+def calls_binding(cell: Cell, binding: Mapping[str, str]) -> tuple[Place, ...]:
+    """Return where a cell names one of the functions that `binding_functions` told of."""
+    return _found(cell, lambda node: binding.get(node.id, "") if isinstance(node, ast.Name) else "")
 
 
 def identities(cells: Iterable[Cell], aliases: Mapping[str, str], outside: Iterable[str]) -> tuple[Place, ...]:
@@ -173,7 +195,7 @@ def identities(cells: Iterable[Cell], aliases: Mapping[str, str], outside: Itera
     own = Made((to_python(cell.source).tree for cell in cells), outside)
 
     def told(node: ast.AST) -> str:
-        dotted = _dotted(node, aliases)
+        dotted = dotted_name(node, aliases)
         if dotted and dotted.startswith(_IDENTITY):
             return dotted
         return "" if own.compares(node, aliases) else _asks(node)
@@ -192,7 +214,7 @@ def _found(cell: Cell, told: Callable[[ast.AST], str]) -> tuple[Place, ...]:
 
 
 def _binds(node: ast.AST, aliases: Mapping[str, str]) -> str:
-    dotted = _dotted(node, aliases)
+    dotted = dotted_name(node, aliases)
     if dotted in _BINDING:
         return dotted
     match node:
@@ -200,13 +222,13 @@ def _binds(node: ast.AST, aliases: Mapping[str, str]) -> str:
             return name
         case ast.Attribute(attr="propagate" | "disabled" as name, ctx=ast.Store()) if "logging" in aliases.values():
             return name
-        case ast.Call(func=ast.Attribute(value=ast.Call(func=owner) | owner, attr="pandas")) if _dotted(
+        case ast.Call(func=ast.Attribute(value=ast.Call(func=owner) | owner, attr="pandas")) if dotted_name(
             owner, aliases
         ).startswith("tqdm"):
             return "tqdm.pandas"
-        case ast.Call(func=ast.Attribute(value=owner, attr="register")) if _dotted(owner, aliases):
+        case ast.Call(func=ast.Attribute(value=owner, attr="register")) if dotted_name(owner, aliases):
             # `Sequence.register(Mine)`: the table is in the library's class.
-            return f"{_dotted(owner, aliases)}.register"
+            return f"{dotted_name(owner, aliases)}.register"
         case ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id="get_ipython")), attr=name), args=args):
             texts = [str(part.value) if isinstance(part, ast.Constant) else "" for part in args[:2]]
             magic, line, *_ = [*texts, "", ""]
@@ -230,13 +252,13 @@ def _sets_of_library(node: ast.AST, aliases: Mapping[str, str]) -> str:
     """Return what of a library a statement sets that is no attribute with a known name: an item, or any attribute."""
     match node:
         case ast.Subscript(value=ast.Attribute() | ast.Name() as owner, ctx=ast.Store() | ast.Del()):
-            dotted = _dotted(owner, aliases)
+            dotted = dotted_name(owner, aliases)
             if dotted in _CARRIED_ITEMS or not _CARRIED_ATTRIBUTES.isdisjoint(dotted.split(".")):
                 return ""
         case ast.Call(func=ast.Name(id="setattr" | "delattr"), args=[owner, name, *_]) if not isinstance(
             name, ast.Constant
         ):
-            dotted = _dotted(owner, aliases)
+            dotted = dotted_name(owner, aliases)
         case _:
             return ""
     return dotted if _of_library(dotted.split(".")[0]) else ""
@@ -276,7 +298,7 @@ def _asks(node: ast.AST) -> str:
     return ""
 
 
-def _dotted(node: ast.AST, aliases: Mapping[str, str]) -> str:
+def dotted_name(node: ast.AST, aliases: Mapping[str, str]) -> str:
     """Return the full dotted name of an attribute chain on something imported, or nothing."""
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
