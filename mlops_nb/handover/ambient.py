@@ -27,7 +27,7 @@ STREAMS = frozenset({"random", "numpy.random"})
 # What must be in place before variables are thawed: their modules are found through it.
 EARLY = ("environ", "cwd", "sys.path")
 # What they refer to when they are thawed, as figures to lists in Matplotlib's settings; thawing may change it again.
-REFERRED_TO = ("matplotlib",)
+REFERRED_TO = ("matplotlib.backend", "matplotlib")
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ def _read_matplotlib(_: Baseline) -> Any:
     return changed or None
 
 
-# The kernel chooses these, not the notebook.
+# The kernel chooses these; a backend that the notebook chose is a kind of its own.
 _RC_OF_KERNEL = frozenset({"backend", "backend_fallback", "interactive"})
 
 
@@ -196,6 +196,19 @@ def _write_matplotlib(value: Any, baseline: Baseline) -> None:
     current = dict.copy(matplotlib.rcParams)
     changed = {key: wanted[key] for key in wanted if key not in current or current[key] != wanted[key]}
     _quietly(lambda: matplotlib.rcParams.update(changed))
+
+
+def _read_backend(baseline: Baseline) -> Any:
+    # Looked at without Matplotlib's own getter, which chooses one where none is chosen yet.
+    backend = dict.get(sys.modules["matplotlib"].rcParams, "backend")
+    chosen = isinstance(backend, str) and backend != baseline.environ.get("MPLBACKEND")
+    return backend if chosen else None
+
+
+def _write_backend(value: str | None, baseline: Baseline) -> None:
+    backend = value or baseline.environ.get("MPLBACKEND")
+    if backend:
+        sys.modules["matplotlib"].use(backend)
 
 
 def _read_sklearn(_: Baseline) -> Any:
@@ -253,6 +266,7 @@ KINDS: dict[str, Kind] = {
     "pandas.options": Kind("pandas._config.config", _read_pandas, _write_pandas),
     "numpy.options": Kind("numpy", _read_numpy, _write_numpy),
     "matplotlib": Kind("matplotlib", _read_matplotlib, _write_matplotlib),
+    "matplotlib.backend": Kind("matplotlib", _read_backend, _write_backend),
     "sklearn.config": Kind("sklearn._config", _read_sklearn, _write_sklearn),
     "decimal": Kind("decimal", _read_decimal, _write_decimal),
     "locale": Kind("locale", _read_locale, _write_locale),

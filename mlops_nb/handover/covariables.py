@@ -145,7 +145,34 @@ def freeze(
             values = {name: held[name] for name in group.names}
             problem = "" if keeps.isdisjoint(group.names) else CAME_BACK_DIFFERENT
             frozen.append(_store(group, values, own, others, process, problem))
-    return tuple(frozen)
+    return _with_what_refers(frozen, before, held)
+
+
+def _with_what_refers(frozen: list[Covariable], before: State, held: Mapping[str, Any]) -> tuple[Covariable, ...]:
+    """Return the co-variables; those that refer to what cannot leave its process cannot either.
+
+    Among them are unchanged ones that refer to what has become so.
+    """
+    taken = {name for item in frozen for name in item.names}
+    unchanged = [
+        item
+        for item in before.covariables
+        if item.refs and not item.problem and held.keys() >= {*item.names} and taken.isdisjoint(item.names)
+    ]
+    changed = len(frozen)
+    frozen += unchanged
+    staying = {oid: name for item in (*before.covariables, *frozen) if item.problem for name, oid in item.oids.items()}
+    while True:
+        waiting = [
+            (place, staying[next(oid for oid in item.refs if oid in staying)])
+            for place, item in enumerate(frozen)
+            if not item.problem and not staying.keys().isdisjoint(item.refs)
+        ]
+        if not waiting:
+            return tuple(item for place, item in enumerate(frozen) if place < changed or item.problem)
+        for place, name in waiting:
+            frozen[place] = replace(frozen[place], problem=f"it refers to `{name}`, which cannot")
+            staying |= {oid: own for own, oid in frozen[place].oids.items()}
 
 
 def came_back_different(state: State, values: Mapping[str, Any], process: Process, asked: Iterable[str]) -> list[str]:

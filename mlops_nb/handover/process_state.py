@@ -56,7 +56,7 @@ def write_process_state(shell: Any, name: str, value: Any) -> None:  # noqa: C90
         for (module, path, attribute), held in value.items():
             owner = _owner(module, path)
             if held == ():
-                if attribute in vars(owner):
+                if attribute in getattr(owner, "__dict__", ()):
                     delattr(owner, attribute)
             else:
                 setattr(owner, attribute, held[0])
@@ -89,15 +89,31 @@ def _read_patches(
     for dotted in patches:
         first, *path = dotted.split(".")
         owner: Any = namespace.get(first)
+        reached = _place(owner)
         for part in path[:-1]:
             owner = getattr(owner, part, None)
-        place = _place(owner)
+            reached = (reached[0], f"{reached[1]}.{part}".lstrip(".")) if reached else None
+        place = _place(owner) or (reached if owner is not None else None)
         if place is not None:
             found[*place, path[-1]] = _held(owner, path[-1])
+    for module, name in _OFTEN_EXTENDED:
+        kind = getattr(sys.modules.get(module), name, None)
+        if not isinstance(kind, type):
+            continue
+        for attribute, value in vars(kind).items():
+            if getattr(value, "__globals__", None) is namespace:
+                found[kind.__module__, kind.__qualname__, attribute] = (value,)
     return found
 
 
+# Classes that get methods of the notebook's under names, or through functions, that its text does not show.
+_OFTEN_EXTENDED = (("pandas", "DataFrame"), ("pandas", "Series"), ("pandas", "Index"), ("pathlib", "Path"))
+
+
 def _held(owner: Any, attribute: str) -> tuple[Any, ...]:
+    if not isinstance(owner, type | types.ModuleType):
+        # An object that a library holds, such as a distribution of SciPy: it may set the attribute in its own way.
+        return (getattr(owner, attribute),) if hasattr(owner, attribute) else ()
     # Raw, not through getattr: a static method must not become a function.
     held = vars(owner).get(attribute, _NOTHING)
     return () if held is _NOTHING else (held,)

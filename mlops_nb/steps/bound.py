@@ -13,8 +13,13 @@ What the hand-over does carry (settings, random streams, patched attributes) is 
 from __future__ import annotations
 
 import ast
+import re
+import sys
+from functools import cache
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from mlops_nb.notebook import Cell
 from mlops_nb.steps.flow import Place
 from mlops_nb.steps.made import Made
 from mlops_nb.steps.source import to_python
@@ -22,18 +27,20 @@ from mlops_nb.steps.source import to_python
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from mlops_nb.notebook import Cell
-
 # Dotted names, as they are called after imports are resolved.
 _BINDING = frozenset(
     {
         "asyncio.create_task",
         "asyncio.ensure_future",
         "atexit.register",
+        "calendar.setfirstweekday",
         "codecs.register",
         "codecs.register_error",
         "copyreg.constructor",
         "copyreg.pickle",
+        "csv.field_size_limit",
+        "csv.register_dialect",
+        "csv.unregister_dialect",
         "gc.callbacks",
         "gc.disable",
         "gc.enable",
@@ -48,6 +55,7 @@ _BINDING = frozenset(
         "logging.setLogRecordFactory",
         "logging.setLoggerClass",
         "matplotlib.colormaps.register",
+        "matplotlib.colors.get_named_colors_mapping",
         "matplotlib.pyplot.connect",
         "matplotlib.pyplot.register_cmap",
         "mimetypes.add_type",
@@ -55,13 +63,18 @@ _BINDING = frozenset(
         "os.nice",
         "os.umask",
         "pandas.api.extensions.register_dataframe_accessor",
+        "pandas.api.extensions.register_extension_dtype",
         "pandas.api.extensions.register_index_accessor",
         "pandas.api.extensions.register_series_accessor",
+        "pandas.plotting.deregister_matplotlib_converters",
+        "pandas.plotting.register_matplotlib_converters",
         "resource.setrlimit",
         "signal.alarm",
         "signal.setitimer",
         "signal.signal",
         "socket.setdefaulttimeout",
+        "sqlite3.register_adapter",
+        "sqlite3.register_converter",
         "sys.addaudithook",
         "sys.setprofile",
         "sys.setswitchinterval",
@@ -79,6 +92,20 @@ _BINDING = frozenset(
         "IPython.core.magic.Magics",
     }
 )
+# These end their effect themselves where they stand in a `with`.
+_BINDING_UNLESS_WITH = frozenset(
+    {
+        "joblib.parallel_backend",
+        "joblib.parallel_config",
+        "matplotlib.interactive",
+        "matplotlib.pyplot.ioff",
+        "sklearn.utils.parallel_backend",
+        "warnings.catch_warnings",
+    }
+)
+# Whose items the hand-over carries, or nobody but the kernel sees.
+_CARRIED_ITEMS = frozenset({"os.environ", "sys.argv", "sys.path", "warnings.filters"})
+_CARRIED_ATTRIBUTES = frozenset({"rcParams", "options"})
 # Methods whose effect lies in a library's own tables, whatever the object is called.
 _BINDING_METHODS = frozenset({"addFilter", "addHandler", "mpl_connect", "removeHandler", "setLevel"})
 # What `get_ipython()` may be asked without changing the shell for the cells below, and magics likewise.
@@ -86,14 +113,70 @@ _HARMLESS_SHELL = frozenset(
     {"run_line_magic", "run_cell_magic", "system", "getoutput", "run_cell", "user_ns", "ask_exit"}
 )
 _BINDING_MAGICS = frozenset(
-    {"alias", "alias_magic", "automagic", "gui", "load_ext", "macro", "pprint", "precision", "pylab", "reload_ext"}
+    {
+        "alias",
+        "alias_magic",
+        "autocall",
+        "automagic",
+        "gui",
+        "load_ext",
+        "macro",
+        "pprint",
+        "precision",
+        "pylab",
+        "reload_ext",
+    }
 )
+# The kernel's own backend, and settings that only change how a cell is typed or how a picture is stored.
+_HARMLESS_OPTIONS = {
+    "config": re.compile(
+        r"\s*(Completer|IPCompleter|InlineBackend\.(figure_formats?|print_figure_kwargs))\b|\s*\w*\s*$"
+    ),
+    "matplotlib": re.compile(r"\s*(inline|-l|--list)\s*$"),
+}
 _IDENTITY = ("weakref.", "gc.get_", "inspect.getsource", "inspect.stack", "inspect.currentframe", "ctypes.")
 
 
 def bindings(cell: Cell, aliases: Mapping[str, str]) -> tuple[Place, ...]:
     """Return where a cell changes its process in a way that stays there."""
-    return _found(cell, lambda node: _binds(node, aliases))
+    managed = {
+        id(item.context_expr)
+        for node in ast.walk(to_python(cell.source).tree)
+        if isinstance(node, ast.With | ast.AsyncWith)
+        for item in node.items
+    }
+
+    def told(node: ast.AST) -> str:
+        if isinstance(node, ast.Call) and id(node) not in managed:
+            dotted = dotted_name(node.func, aliases)
+            if dotted in _BINDING_UNLESS_WITH:
+                return dotted
+        return _binds(node, aliases) or _sets_of_library(node, aliases)
+
+    return _found(cell, told)
+
+
+def binding_functions(functions: Mapping[str, ast.AST], aliases: Mapping[str, str]) -> dict[str, str]:
+    """Return those of the functions that change the process for good when somebody calls them, and by what."""
+    names = {name: _names(node) for name, node in functions.items()}
+    found: dict[str, str] = {}
+    for name, node in functions.items():
+        if places := bindings(Cell("", 0, "code", ast.unparse(node)), aliases):
+            found[name] = places[0].what
+    while more := {
+        name: found[other] for name, used in names.items() if name not in found for other in used & found.keys()
+    }:
+        found |= more
+    return found
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+
+
+def calls_binding(cell: Cell, binding: Mapping[str, str]) -> tuple[Place, ...]:
+    """Return where a cell names one of the functions that `binding_functions` told of."""
+    return _found(cell, lambda node: binding.get(node.id, "") if isinstance(node, ast.Name) else "")
 
 
 def identities(cells: Iterable[Cell], aliases: Mapping[str, str], outside: Iterable[str]) -> tuple[Place, ...]:
@@ -112,7 +195,7 @@ def identities(cells: Iterable[Cell], aliases: Mapping[str, str], outside: Itera
     own = Made((to_python(cell.source).tree for cell in cells), outside)
 
     def told(node: ast.AST) -> str:
-        dotted = _dotted(node, aliases)
+        dotted = dotted_name(node, aliases)
         if dotted and dotted.startswith(_IDENTITY):
             return dotted
         return "" if own.compares(node, aliases) else _asks(node)
@@ -131,19 +214,26 @@ def _found(cell: Cell, told: Callable[[ast.AST], str]) -> tuple[Place, ...]:
 
 
 def _binds(node: ast.AST, aliases: Mapping[str, str]) -> str:
-    dotted = _dotted(node, aliases)
+    dotted = dotted_name(node, aliases)
     if dotted in _BINDING:
         return dotted
     match node:
         case ast.Call(func=ast.Attribute(attr=name)) if name in _BINDING_METHODS:
             return name
-        case ast.Call(func=ast.Attribute(value=owner, attr="register")) if _dotted(owner, aliases):
+        case ast.Attribute(attr="propagate" | "disabled" as name, ctx=ast.Store()) if "logging" in aliases.values():
+            return name
+        case ast.Call(func=ast.Attribute(value=ast.Call(func=owner) | owner, attr="pandas")) if dotted_name(
+            owner, aliases
+        ).startswith("tqdm"):
+            return "tqdm.pandas"
+        case ast.Call(func=ast.Attribute(value=owner, attr="register")) if dotted_name(owner, aliases):
             # `Sequence.register(Mine)`: the table is in the library's class.
-            return f"{_dotted(owner, aliases)}.register"
+            return f"{dotted_name(owner, aliases)}.register"
         case ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id="get_ipython")), attr=name), args=args):
-            magic = args[0].value if args and isinstance(args[0], ast.Constant) else ""
+            texts = [str(part.value) if isinstance(part, ast.Constant) else "" for part in args[:2]]
+            magic, line, *_ = [*texts, "", ""]
             if name in {"run_line_magic", "run_cell_magic"}:
-                return f"%{magic}" if magic in _BINDING_MAGICS else ""
+                return f"%{magic}" if _binding_magic(magic, line) else ""
             return "" if name in _HARMLESS_SHELL else f"get_ipython().{name}"
         case ast.Attribute(value=ast.Call(func=ast.Name(id="get_ipython")), attr=name) if name not in _HARMLESS_SHELL:
             return f"get_ipython().{name}"
@@ -151,6 +241,40 @@ def _binds(node: ast.AST, aliases: Mapping[str, str]) -> str:
             # Under another name, nobody sees what is asked of it.
             return "get_ipython"
     return ""
+
+
+def _binding_magic(magic: str, line: str) -> bool:
+    harmless = _HARMLESS_OPTIONS.get(magic)
+    return magic in _BINDING_MAGICS or (harmless is not None and not harmless.match(line))
+
+
+def _sets_of_library(node: ast.AST, aliases: Mapping[str, str]) -> str:
+    """Return what of a library a statement sets that is no attribute with a known name: an item, or any attribute."""
+    match node:
+        case ast.Subscript(value=ast.Attribute() | ast.Name() as owner, ctx=ast.Store() | ast.Del()):
+            dotted = dotted_name(owner, aliases)
+            if dotted in _CARRIED_ITEMS or not _CARRIED_ATTRIBUTES.isdisjoint(dotted.split(".")):
+                return ""
+        case ast.Call(func=ast.Name(id="setattr" | "delattr"), args=[owner, name, *_]) if not isinstance(
+            name, ast.Constant
+        ):
+            dotted = dotted_name(owner, aliases)
+        case _:
+            return ""
+    return dotted if _of_library(dotted.split(".")[0]) else ""
+
+
+@cache
+def _of_library(module: str) -> bool:
+    """Say whether a module is Python's or an installed package's: what one beside the notebook holds is carried."""
+    if module in sys.stdlib_module_names:
+        return True
+    try:
+        spec = find_spec(module) if module else None
+    except (ImportError, ValueError):
+        return False
+    places = [spec.origin or "", *(spec.submodule_search_locations or ())] if spec else []
+    return any("-packages" in place for place in places)
 
 
 def _first(node: ast.AST) -> str:
@@ -174,7 +298,7 @@ def _asks(node: ast.AST) -> str:
     return ""
 
 
-def _dotted(node: ast.AST, aliases: Mapping[str, str]) -> str:
+def dotted_name(node: ast.AST, aliases: Mapping[str, str]) -> str:
     """Return the full dotted name of an attribute chain on something imported, or nothing."""
     parts: list[str] = []
     while isinstance(node, ast.Attribute):

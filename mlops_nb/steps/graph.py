@@ -28,10 +28,11 @@ from mlops_nb.notebook import (
     read_settings,
     read_tags,
 )
-from mlops_nb.steps.bound import bindings, identities
+from mlops_nb.steps.bound import binding_functions, bindings, calls_binding, identities
 from mlops_nb.steps.checks import check_file, check_names, check_outputs, check_prev
-from mlops_nb.steps.flow import Flow
+from mlops_nb.steps.flow import Flow, Place
 from mlops_nb.steps.names import read_flow
+from mlops_nb.steps.once import does_more, functions_of, once
 from mlops_nb.steps.parameters import Parameter, read_parameters
 from mlops_nb.steps.patches import patched
 from mlops_nb.steps.step import BUILTINS, Edge, Step
@@ -244,10 +245,14 @@ def _steps(
     so_far = Flow()
     patches: tuple[str, ...] = ()
     aliases = {name: held for flow in flows.values() for name, held in flow.aliases.items()}
-    # What a tagged prelude cell does to the process is done again in every step.
-    replayed = {
-        cell.id for part in parts for cell, tags in zip(part.cells, part.tags, strict=True) if tags.role in PRELUDE
-    }
+    tagged = [cell for part in parts for cell, tags in zip(part.cells, part.tags, strict=True) if tags.role in PRELUDE]
+    functions = functions_of(tagged)
+    binding = binding_functions(functions, aliases)
+    done_once = {cell.id: places for cell in tagged if (places := once(cell, aliases, functions))}
+    # What writes files that the text names is not replayed either.
+    unreplayed = {cell.id for cell in tagged if cell.id in done_once or flows[cell.id].writes_files}
+    # What another tagged prelude cell does to the process is done again in every step.
+    replayed = {cell.id for cell in tagged} - unreplayed
     history = any("history" in flow.ambient for flow in flows.values())
     for part in parts:
         patches = tuple(dict.fromkeys((*patches, *patched(part.cells))))
@@ -272,7 +277,18 @@ def _steps(
                 patches=patches,
                 history=history,
                 binds=tuple(
-                    place for cell in part.cells if cell.id not in replayed for place in bindings(cell, aliases)
+                    place
+                    for cell in part.cells
+                    if cell.id not in replayed
+                    for place in (
+                        *bindings(cell, aliases),
+                        *calls_binding(cell, binding),
+                        *(
+                            _more_than(done_once.get(cell.id, ()), cell, flows[cell.id])
+                            if cell.id in unreplayed
+                            else ()
+                        ),
+                    )
                 ),
                 asks=identities(part.cells, aliases, (*own_flow.uses, *own_flow.deferred)),
                 number=numbers[part.cells[0].id],
@@ -288,6 +304,7 @@ def _steps(
                     tags.role in PRELUDE
                     and cell_flow.effects
                     and not cell_flow.writes_files
+                    and cell.id not in done_once
                     and needs <= of_prelude | set(cell_flow.defines)
                 ):
                     replay.append(cell)
@@ -296,6 +313,11 @@ def _steps(
                     replay.append(cell)
                 of_prelude |= set(cell_flow.defines)
     return [replace(step, replay=_effective(step.replay, flows)) for step in steps], found
+
+
+def _more_than(places: tuple[Place, ...], cell: Cell, flow: Flow) -> tuple[Place, ...]:
+    """Return where a prelude cell that is not replayed acts, if it also does what nobody may be able to carry."""
+    return (places or flow.effects[:1]) if does_more(cell, places) else ()
 
 
 def _effective(replay: tuple[Cell, ...], flows: dict[str, Flow]) -> tuple[Cell, ...]:
