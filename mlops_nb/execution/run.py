@@ -37,7 +37,7 @@ from mlops_nb.handover import CAME_BACK_DIFFERENT, State
 from mlops_nb.metadata import PipelineVersion, RunStart
 from mlops_nb.metadata import PlannedStep as RecordedStep
 from mlops_nb.metadata.records import RESUMES
-from mlops_nb.pipeline import DataflowLock, components, key_of
+from mlops_nb.pipeline import DataflowLock, FilesLeft, components, key_of
 from mlops_nb.snapshot import KIND, keep, take, with_inputs
 
 if TYPE_CHECKING:
@@ -302,9 +302,11 @@ def _check_once(around: Surroundings) -> list[str]:
     progress = around.progress
     reran: list[str] = []
     mends = bool(progress.to_mend)
-    state = State()
+    state, left = State(), FilesLeft()
     previous: Delta | None = None
-    for planned in around.plan.steps:
+    for position, planned in enumerate(around.plan.steps):
+        if position:
+            left = progress.left_after(around.plan.steps[position - 1].name, left)
         # `progress.before`, carried along: asking it anew for each of many steps would take the square of their number.
         state = state if previous is None else state.after(previous)
         previous = progress.deltas.get(planned.name)
@@ -330,12 +332,20 @@ def _check_once(around: Surroundings) -> list[str]:
         if progress.status.get(planned.name) not in {"succeeded", "cached"}:
             continue
         used = progress.parts[planned.name]
-        # What lies in files is compared where it is read: a later step may rightly have written it since.
+        # What lies in files is compared where it is read, a later step may rightly have written it since; but what an
+        # earlier step left in them is known.
+        files = {name: left.known(name) or found for name, found in used.get("files", {}).items()}
         true = {
             **components(planned.step, state, around.context, progress.evidence.get(planned.name)),
-            **{part: used[part] for part in ("files", "modules", "schemas", "imported") if part in used},
+            **{part: used[part] for part in ("modules", "schemas", "imported") if part in used},
+            "files": files,
         }
-        if key_of(true) == key_of(used):
+        lost = (
+            progress.overwritten(around.plan, planned.name, progress.files[planned.name], around.context.folder)
+            if progress.status[planned.name] == "cached"
+            else []
+        )
+        if key_of(true) == key_of(used) and not lost:
             continue
         _again(planned.name, "it ran on values that an earlier step changed after all", around)
         reran.append(planned.name)

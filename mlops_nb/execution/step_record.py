@@ -18,7 +18,18 @@ from mlops_nb.execution.leaks import refuse_leaks
 from mlops_nb.execution.notebook_run import Outcome, Session, kernel_session
 from mlops_nb.handover import STREAMS, Covariable, Delta, State
 from mlops_nb.metadata import Artifact, Scrap, StepEnd
-from mlops_nb.pipeline import StepEvidence, components, file_hashes, key_of, modules_of, reads_of, relative
+from mlops_nb.pipeline import (
+    FilesLeft,
+    FileUse,
+    StepEvidence,
+    changed,
+    components,
+    key_of,
+    modules_of,
+    reads_of,
+    relative,
+    written_hashes,
+)
 from mlops_nb.scraps import Scrap as GluedScrap
 from mlops_nb.scraps import read_scraps
 from mlops_nb.snapshot import file_hash, module_files
@@ -49,6 +60,7 @@ class Progress:
     deltas: dict[str, Delta] = field(default_factory=dict)
     parts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     evidence: dict[str, StepEvidence] = field(default_factory=dict)
+    files: dict[str, Mapping[str, str]] = field(default_factory=dict)
     status: dict[str, str] = field(default_factory=dict)
     checked: set[tuple[tuple[str, ...], str]] = field(default_factory=set)
     kept: dict[str, set[str]] = field(default_factory=dict)
@@ -56,11 +68,19 @@ class Progress:
     pauses: dict[str, Pause] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def took(self, name: str, delta: Delta, parts: Mapping[str, Any], evidence: StepEvidence | None) -> None:
-        """Take in what a step did, ran on and was seen to depend on."""
+    def took(
+        self,
+        name: str,
+        delta: Delta,
+        parts: Mapping[str, Any],
+        evidence: StepEvidence | None,
+        files: Mapping[str, str],
+    ) -> None:
+        """Take in what a step did, ran on, was seen to depend on, and left in files."""
         with self.lock:
             self.deltas[name] = delta
             self.parts[name] = parts
+            self.files[name] = files
             if evidence is not None:
                 self.evidence[name] = evidence
 
@@ -97,6 +117,30 @@ class Progress:
                 if planned.name in self.deltas:
                     state = state.after(self.deltas[planned.name])
         return state
+
+    def left_before(self, plan: Plan, name: str) -> FilesLeft:
+        """Return what the steps done so far that the notebook has before it left in files, in its order."""
+        left = FilesLeft()
+        with self.lock:
+            for planned in plan.steps:
+                if planned.name == name:
+                    break
+                left = self.left_after(planned.name, left)
+        return left
+
+    def left_after(self, name: str, left: FilesLeft) -> FilesLeft:
+        """Return what is left in files after a step, if it is done, that found these."""
+        evidence = self.evidence.get(name)
+        return left.after(evidence.writes_files if evidence else (), self.files.get(name, {}))
+
+    def overwritten(self, plan: Plan, name: str, recorded: Mapping[str, str], folder: Path) -> list[str]:
+        """Return the files that a step left in an earlier run and that a step before it has changed in this one."""
+        found = changed(recorded, folder)
+        with self.lock:
+            before = [planned.name for planned in plan.steps[: plan.steps.index(plan.step(name))]]
+            ran = [self.evidence[step] for step in before if self.status.get(step) == "succeeded"]
+        uses = [FileUse.of((), evidence.writes_files) for evidence in ran]
+        return [path for path in found if any(use.disturbs(FileUse.of((), (path,))) for use in uses)]
 
 
 @dataclass(frozen=True)
@@ -163,9 +207,7 @@ def succeeded(  # noqa: PLR0913, PLR0917 - what a result consists of
         # Opened by a library in C, perhaps, where nobody sees it.
         files["read"] = sorted({*files["read"], path})
         files["written"] = sorted({*files["written"], *((path,) if is_new else ())})
-    written = {
-        path: found for path, found in file_hashes(files["written"], context.folder).items() if found != "missing"
-    }
+    written = written_hashes(files["written"], context.folder)
     evidence = StepEvidence(
         source=planned.source,
         reads=tuple(
@@ -180,9 +222,10 @@ def succeeded(  # noqa: PLR0913, PLR0917 - what a result consists of
     )
     published = _artifacts(scraps, around) | rests_on
     # Now it is known which files it reads and which random streams it draws from: the key for next time.
-    seen = components(planned.step, state, context, evidence)
+    left = around.progress.left_before(around.plan, planned.name)
+    seen = components(planned.step, state, context, evidence, left)
     refuse_leaks(planned, scraps, seen, around)
-    around.progress.took(planned.name, delta, seen, evidence)
+    around.progress.took(planned.name, delta, seen, evidence, written)
     return StepEnd(
         status="succeeded",
         notebook=str(place),

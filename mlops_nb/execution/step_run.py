@@ -85,14 +85,16 @@ def run_step(name: str, around: Surroundings, *, again: str = "") -> None:
         raise StepHeld(message)
     state = around.progress.before(around.plan, name)
     proven = planned.proven or around.precedent.evidence(name, planned.source)
-    parts = components(planned.step, state, around.context, proven)
+    left = around.progress.left_before(around.plan, name)
+    parts = components(planned.step, state, around.context, proven, left)
     key = key_of(parts)
     # A first look at the plan may have found its inputs unknown; now they are there.
     hit = None if around.fresh or (planned.status == "run" and not again) else around.precedent.hit(planned.step, key)
-    if hit is not None:
+    lost = _overwritten(planned, hit, around) if hit is not None else ""
+    if hit is not None and not lost:
         _reuse(planned, hit, parts, around)
         return
-    because = again or (planned.because if planned.status == "run" else _reason(planned, parts, around))
+    because = again or lost or (planned.because if planned.status == "run" else _reason(planned, parts, around))
     around.log.start_step(around.run, name, StepStart(key=key, key_components=parts, reason=because))
     started = time.monotonic()
     with _Kernel(around) as kernel:
@@ -156,7 +158,8 @@ def _go_on_in(kernel: _Kernel, planned: PlannedStep, around: Surroundings) -> No
         state = around.progress.before(around.plan, step.name)
         if around.progress.status.get(step.name) is not None:
             around.log.reopen_step(around.run, step.name, text)
-        parts = components(step.step, state, around.context, step.proven)
+        left = around.progress.left_before(around.plan, step.name)
+        parts = components(step.step, state, around.context, step.proven, left)
         why = f"it shares the kernel of `{planned.name}`"
         around.log.start_step(around.run, step.name, StepStart(key=key_of(parts), key_components=parts, reason=why))
         try:
@@ -184,10 +187,18 @@ def _reuse(planned: PlannedStep, hit: StepRun, parts: Mapping[str, Any], around:
 def _take_over(planned: PlannedStep, hit: StepRun, parts: Mapping[str, Any], around: Surroundings, why: str) -> None:
     delta = around.precedent.delta(hit)
     seen = hit.outcome.get("evidence")
-    around.progress.took(planned.name, delta, parts, evidence_from(seen, planned.source) if seen else None)
+    evidence = evidence_from(seen, planned.source) if seen else None
+    around.progress.took(planned.name, delta, parts, evidence, hit.outcome.get("files", {}))
     around.progress.status[planned.name] = "cached"
     around.listen(RunEvent("step-done", around.run, planned.name, "cached", why, seconds=0.0))
     settle(planned, around)
+
+
+def _overwritten(planned: PlannedStep, hit: StepRun, around: Surroundings) -> str:
+    """Return why a step has to write its files again although its inputs are what they were, or nothing."""
+    files: Mapping[str, str] = hit.outcome.get("files", {})
+    lost = around.progress.overwritten(around.plan, planned.name, files, around.context.folder)
+    return f"an earlier step wrote the file `{lost[0]}` again" if lost else ""
 
 
 def _reason(planned: PlannedStep, parts: Mapping[str, Any], around: Surroundings) -> str:

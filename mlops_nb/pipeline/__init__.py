@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mlops_nb.pipeline.file_order import FileUse
+from mlops_nb.pipeline.files_left import FilesLeft, changed, file_hashes, written_hashes
 from mlops_nb.pipeline.keys import (
     KeyContext,
     changed_parts,
     components,
     differences,
-    file_hashes,
     key_of,
     modules_of,
     needed,
@@ -31,6 +32,8 @@ __all__ = [
     "ADDED_TAGS",
     "SCHEMAS",
     "DataflowLock",
+    "FileUse",
+    "FilesLeft",
     "KeyContext",
     "Plan",
     "PlannedStep",
@@ -40,6 +43,7 @@ __all__ = [
     "StepExecutor",
     "build",
     "build_dag",
+    "changed",
     "changed_parts",
     "components",
     "differences",
@@ -58,6 +62,7 @@ __all__ = [
     "source_hash",
     "step_document",
     "write_lock",
+    "written_hashes",
 ]
 
 

@@ -38,7 +38,7 @@ class FileUse:
 
     def disturbs(self, other: FileUse) -> bool:
         """Say whether something that this step writes is part of what the other one reads or writes."""
-        if not self.writes and not self.made:
+        if not (self.writes or self.made) or not (other.reads or other.writes or other.made):
             return False
         touched = other.reads | other.writes
         above = {folder for path in touched | other.made for folder in _above(path)}

@@ -17,16 +17,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.handover import STREAMS, State
+from mlops_nb.pipeline.files_left import FilesLeft
 from mlops_nb.pipeline.schema_files import schema_part
-from mlops_nb.snapshot import file_hash, module_closure
+from mlops_nb.snapshot import module_closure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from mlops_nb.pipeline.lock import StepEvidence
     from mlops_nb.steps.step import Step
 
 SCHEME = 2
+NOTHING_LEFT = FilesLeft()
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,13 @@ def modules_of(step: Step, state: State) -> list[str]:
     )
 
 
-def components(step: Step, state: State, context: KeyContext, evidence: StepEvidence | None) -> dict[str, Any]:
+def components(
+    step: Step,
+    state: State,
+    context: KeyContext,
+    evidence: StepEvidence | None,
+    left: FilesLeft = NOTHING_LEFT,
+) -> dict[str, Any]:
     """Return what the result of a step depends on.
 
     Parameters
@@ -108,10 +116,12 @@ def components(step: Step, state: State, context: KeyContext, evidence: StepEvid
     evidence
         What this source was seen to do: the random streams it draws from and the files it reads. Without it the text
         alone says so.
+    left
+        What the steps before it left in files.
     """
     inputs = needed(step, state)
     streams = set(evidence.streams) if evidence else set(step.flow.ambient) & STREAMS
-    files = evidence.reads_files if evidence else step.flow.reads_files
+    seen = evidence or step.flow
     imported = context.imported(step)
     # Of a notebook the imported step alone counts, not its outputs or its other steps.
     covered = {posixpath.normpath(name.rpartition(": ")[0]) for name in imported}
@@ -127,7 +137,9 @@ def components(step: Step, state: State, context: KeyContext, evidence: StepEvid
         },
         "variables": {name: _short(context.variables.get(name)) for name in step.variables},
         "modules": module_closure(modules_of(step, state), [context.folder, context.root]),
-        "files": file_hashes((name for name in files if name not in covered), context.folder),
+        "files": left.read(
+            (name for name in seen.reads_files if name not in covered), seen.writes_files, context.folder
+        ),
         # Where there is none there is no such part, so that other steps keep their keys.
         **({"imported": dict(imported)} if imported else {}),
     } | schema_part(step, context.schemas)
@@ -136,11 +148,6 @@ def components(step: Step, state: State, context: KeyContext, evidence: StepEvid
 def _short(value: str | None) -> str:
     """Return what tells a variable's value from another without telling it: it may be a secret."""
     return "unset" if value is None else hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()[:8]
-
-
-def file_hashes(files: Iterable[str], folder: Path) -> dict[str, str]:
-    """Return the content hash of each file; templates with unknown parts are left to the evidence."""
-    return {name: file_hash(folder / name) for name in sorted(files) if "{" not in name}
 
 
 def key_of(parts: Mapping[str, Any]) -> str:

@@ -17,13 +17,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import ArtifactMissing
 from mlops_nb.errors import UsageError, did_you_mean
 from mlops_nb.handover import STREAMS, State
 from mlops_nb.pipeline.file_order import FileUse
-from mlops_nb.pipeline.keys import components, file_hashes, key_of, needed, source_hash
+from mlops_nb.pipeline.files_left import WrittenFiles
+from mlops_nb.pipeline.keys import components, key_of, needed, source_hash
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from mlops_nb.steps.step import Step
 
 EVERYTHING = "*"
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,11 @@ class PlannedStep:
     def changes_ambient(self) -> bool:
         """Whether it changes ambient state that every later step may read."""
         return any(name.startswith("@") and name[1:] not in STREAMS for name in self.writes)
+
+    @cached_property
+    def files(self) -> FileUse:
+        """The files that it is known to read and write."""
+        return _files(self.step, self.proven)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -109,7 +117,7 @@ def make_plan(  # noqa: PLR0913 - what a plan depends on
     *,
     fresh: bool = False,
     to: str = "",
-    forced: frozenset[str] = frozenset(),
+    forced: Mapping[str, str] = NOTHING,
 ) -> Plan:
     """Plan a run.
 
@@ -128,13 +136,14 @@ def make_plan(  # noqa: PLR0913 - what a plan depends on
     to
         The last step that is to run; all when empty.
     forced
-        Steps that must run because a later one takes from their kernel what cannot leave it.
+        Steps that must run for a later one, and why: it takes from their kernel what cannot leave it, or a file that
+        has been overwritten since.
     """
     state = State()
     unknown: dict[str, str] = {}
     planned: list[PlannedStep] = []
     left_out: list[PlannedStep] = []
-    files = _Files(context, precedent)
+    files = WrittenFiles(context.folder, precedent)
     kernels = graph.kernels()
     for step in graph.steps:
         source = source_hash(step)
@@ -145,15 +154,15 @@ def make_plan(  # noqa: PLR0913 - what a plan depends on
             why = f"the run stops after `{to}`"
             left_out.append(PlannedStep(step, source, "left-out", why, needs, after, writes, proven))
             continue
-        blocked = _blocked(step, state, unknown)
+        use = _expected_files(step, proven, precedent)
+        blocked = _blocked(step, state, unknown) | files.unknown(use)
         parts: dict[str, Any] = {}
         key, hit, because = "", None, ""
         if not blocked:
-            parts = components(step, state, context, proven or precedent.evidence(step.name, source))
+            parts = components(step, state, context, proven or precedent.evidence(step.name, source), files.left)
             key = key_of(parts)
             because = "it is run anew, as asked" if fresh else files.stale(step.name)
-            if step.name in forced:
-                because = "a later step needs its kernel"
+            because = forced.get(step.name, because)
             hit = None if because else precedent.hit(step, key)
         if hit is not None:
             try:
@@ -167,6 +176,7 @@ def make_plan(  # noqa: PLR0913 - what a plan depends on
             status = "maybe" if blocked else "run"
             because = because or _because(step, parts, precedent, blocked)
             unknown.update(dict.fromkeys(writes, step.name))
+            files.runs(step.name, use)
         planned.append(
             PlannedStep(
                 step=step,
@@ -183,9 +193,10 @@ def make_plan(  # noqa: PLR0913 - what a plan depends on
                 expected_s=0.0 if hit is not None else precedent.seconds.get(step.name),
             )
         )
-    also = (_kernels_needed(planned, precedent) | _shared(planned, kernels)) - forced
-    if also:
-        return make_plan(graph, context, lock, precedent, fresh=fresh, to=to, forced=forced | also)
+    kept = _kernels_needed(planned, precedent) | _shared(planned, kernels)
+    also = {**files.rewriting, **dict.fromkeys(kept, "a later step needs its kernel"), **forced}
+    if also != forced:
+        return make_plan(graph, context, lock, precedent, fresh=fresh, to=to, forced=also)
     return Plan(graph, tuple(planned), tuple(left_out))
 
 
@@ -272,18 +283,17 @@ def _edges(
     needs: dict[str, None] = {}
     waiting = set(reads)
     for earlier in reversed(before):
-        its_files = _files(earlier.step, earlier.proven)
         takes = (
             step.flow.barrier
             or EVERYTHING in earlier.writes
             or bool(waiting & earlier.writes)
-            or its_files.disturbs(files)
+            or earlier.files.disturbs(files)
             or earlier.step.tag in step.prev
         )
         if takes:
             needs[earlier.name] = None
             waiting -= earlier.writes
-        elif files.disturbs(its_files):
+        elif files.disturbs(earlier.files):
             in_the_way.add(earlier.name)
     # A step whose kernel goes on to others starts when all before it are done: it runs those others too.
     chained = step.name in kernels or (proven is not None and proven.stays != {})
@@ -308,6 +318,17 @@ def _files(step: Step, proven: StepEvidence | None) -> FileUse:
     return FileUse.of(seen.reads_files, seen.writes_files)
 
 
+def _expected_files(step: Step, proven: StepEvidence | None, precedent: Precedent) -> FileUse:
+    """Return the files that a step is expected to use: what this source was seen to do, or any earlier one did."""
+    use = _files(step, proven)
+    last = precedent.last.get(step.name)
+    if proven is not None or last is None:
+        return use
+    seen = last.outcome.get("evidence", {})
+    past = FileUse.of(seen.get("reads_files", ()), seen.get("writes_files", ()))
+    return FileUse(use.reads | past.reads, use.writes | past.writes, use.made | past.made)
+
+
 def _is_unknown(evidence: StepEvidence | None) -> bool:
     """Say whether a step may do more than is known of it: then the notebook's order is the only one that is right."""
     return evidence is None or bool(evidence.stays) or evidence.outside != ()
@@ -318,30 +339,6 @@ def _because(step: Step, parts: Mapping[str, Any], precedent: Precedent, blocked
         writers = ", ".join(f"`{name}`" for name in dict.fromkeys(blocked.values()))
         return f"it takes what {writers} will make"
     return precedent.because(step, parts) or "its stored results are gone"
-
-
-class _Files:
-    """Whether the files that cached steps left are still as the last of their writers left them."""
-
-    def __init__(self, context: KeyContext, precedent: Precedent) -> None:
-        written: dict[str, str] = {}
-        self._by_step: dict[str, set[str]] = {}
-        for name, past in precedent.last.items():
-            recorded = past.outcome.get("files", {})
-            self._by_step[name] = set(recorded)
-        for name in sorted(precedent.last, key=lambda step: precedent.last[step].position):
-            written.update(precedent.last[name].outcome.get("files", {}))
-        now = file_hashes(written, context.folder)
-        self._changed = {name for name, recorded in written.items() if now.get(name) != recorded}
-
-    def stale(self, step: str) -> str:
-        """Return why a step must write its files again, or nothing."""
-        gone = sorted(self._by_step.get(step, set()) & self._changed)
-        return f"the file `{gone[0]}` that it writes changed or is gone" if gone else ""
-
-    def keeps(self, step: str, hit: StepRun) -> None:
-        """Take note of the files that a cached step stands for."""
-        self._by_step[step] = set(hit.outcome.get("files", {}))
 
 
 def reads_of(step: Step, state: State) -> tuple[str, ...]:

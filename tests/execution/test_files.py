@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mlops_nb.lifecycle import plan, read, run, stores
-from tests.notebook_factory import write
+from tests.notebook_factory import edit, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -149,3 +149,53 @@ def test_a_traceback_shows_the_source_of_a_module_and_reads_nothing(tmp_path: Pa
     run(notebook)
     lock = json.loads((tmp_path / "pipelines" / "case" / "dataflow.lock.json").read_text(encoding="utf-8"))
     assert "reads_files" not in lock["steps"]["a"]
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        ["write('one')", "first = read()", "write('two')", "first = [first, read()]"],
+        ["write('a')", "write('b', 'a')", "write('c', 'a')", "first = read()"],
+        [
+            "sql('drop table if exists t')\nsql('create table t (v int)')",
+            *["sql('insert into t values (1)')"] * 2,
+            "first = sql('select * from t')",
+        ],
+        [
+            "shutil.rmtree(cfg['d'], ignore_errors=True)\nos.mkdir(cfg['d'])",
+            "open(cfg['d'] + '/x', 'w').close()",
+            "open(cfg['d'] + '/y', 'w').close()",
+            "first = sorted(os.listdir(cfg['d']))",
+        ],
+    ],
+    ids=["read-between", "appended", "sqlite", "folder"],
+)
+def test_each_step_runs_again_on_files_as_the_steps_before_it_left_them(tmp_path: Path, steps: list[str]) -> None:
+    prelude = (
+        "import os, shutil, sqlite3\ncfg = {'p': 'kept', 'd': 'folder', 's': 'base'}\n"
+        "def write(text, mode='w'):\n    with open(cfg['p'], mode) as file:\n        file.write(text)\n"
+        "def read():\n    return open(cfg['p']).read()\n"
+        "def sql(text):\n    with sqlite3.connect(cfg['s']) as base:\n        return base.execute(text).fetchall()"
+    )
+    cells = [("imports", prelude), *((f"step:s{n}", step) for n, step in enumerate(steps))]
+    cells.append(("step:end", TELL.format("first")))
+    notebook = write(tmp_path / "case.ipynb", cells)
+    whole = told(run(notebook), notebook)
+    assert not planned(notebook).to_run
+    for position, source in enumerate(steps, 2):
+        edit(notebook, position, f"{source}\npass")
+        assert told(run(notebook, workers=4), notebook) == whole
+        edit(notebook, position, source)
+
+
+def test_a_step_whose_text_shares_nothing_sees_the_file_that_an_edited_one_writes(tmp_path: Path) -> None:
+    cells = [
+        ("imports", "cfg = {'p': 'v.txt'}"),
+        ("step:a", "x = open(cfg['p'], 'w').write('one')"),
+        ("step:b", "y = open(cfg['p']).read()"),
+        ("step:c", TELL.format("y")),
+    ]
+    notebook = write(tmp_path / "case.ipynb", cells)
+    assert told(run(notebook), notebook) == "one"
+    edit(notebook, 2, "x = open(cfg['p'], 'w').write('three')")
+    assert told(run(notebook), notebook) == "three"

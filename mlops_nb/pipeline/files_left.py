@@ -1,0 +1,146 @@
+"""What the steps of a pipeline leave in files, in the notebook's order.
+
+On the disk there is only what the last writer of a file left. What a step in the middle reads is what the last writer
+*before it* left: that is what its key says, whatever later steps have made of the file since. When such a step has to
+run, and the file is not that any more, the writer before it runs again first.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mlops_nb.snapshot import file_hash
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from mlops_nb.metadata import StepRun
+    from mlops_nb.pipeline.file_order import FileUse
+    from mlops_nb.pipeline.precedent import Precedent
+
+GONE = "missing"
+# What a folder holds is what its steps leave in it; of the folder itself counts that it is there.
+FOLDER = "folder"
+
+
+def file_hashes(files: Iterable[str], folder: Path) -> dict[str, str]:
+    """Return the content hash of each file; templates with unknown parts are left to the evidence."""
+    return {name: file_hash(folder / name) for name in sorted(files) if "{" not in name}
+
+
+def written_hashes(files: Iterable[str], folder: Path) -> dict[str, str]:
+    """Return the content hash of each file that a step wrote and that is there; a folder is there or not."""
+    found = file_hashes(files, folder)
+    return {name: _of_itself(digest) for name, digest in found.items() if digest != GONE}
+
+
+def _of_itself(digest: str) -> str:
+    return FOLDER if digest.startswith(FOLDER) else digest
+
+
+@dataclass(frozen=True)
+class FilesLeft:
+    """What the steps so far left: the hash of each file, `missing` for one that they removed."""
+
+    hashes: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def after(self, written: Iterable[str], recorded: Mapping[str, str]) -> FilesLeft:
+        """Return what is left after a step that wrote these paths, of which it left those with a hash."""
+        gone = [posixpath.normpath(path) for path in written if path not in recorded]
+        kept = {
+            path: digest
+            for path, digest in self.hashes.items()
+            if not any(path.startswith(f"{above}/") for above in gone)
+        }
+        found = {posixpath.normpath(path): _of_itself(digest) for path, digest in recorded.items()}
+        return FilesLeft({**kept, **dict.fromkeys(gone, GONE), **found})
+
+    def known(self, name: str) -> str:
+        """Return the hash of a file as the steps so far left it; empty where none has written it."""
+        found = self.hashes.get(posixpath.normpath(name), FOLDER)
+        return found if found != FOLDER else ""
+
+    def read(self, names: Iterable[str], written: Iterable[str], folder: Path) -> dict[str, str]:
+        """Return the hash of each file that a step reads, as it finds them.
+
+        Of a file that it writes itself, and none before it, nobody can tell any more what it held.
+        """
+        own = set(map(posixpath.normpath, written))
+        found = {}
+        for name in sorted(set(names)):
+            path = posixpath.normpath(name)
+            if known := self.known(name):
+                found[name] = known
+            elif "{" not in name and (path not in own or (folder / name).is_dir()):
+                found[name] = file_hash(folder / name)
+        return found
+
+    def differing(self, names: Iterable[str], folder: Path) -> list[str]:
+        """Return those of the files that are not any more what the steps so far left."""
+        return [
+            path
+            for path in sorted(set(map(posixpath.normpath, names)))
+            if (known := self.known(path)) and file_hash(folder / path) != known
+        ]
+
+
+def changed(recorded: Mapping[str, str], folder: Path) -> list[str]:
+    """Return those of the files that a step left which are not any more what it left."""
+    now = written_hashes(recorded, folder)
+    return sorted(path for path, digest in recorded.items() if now.get(path) != _of_itself(digest))
+
+
+class WrittenFiles:
+    """The files of a plan's steps, as it goes through them.
+
+    Whether those that cached steps left are still as the last of their writers left them; `left` is what they left so
+    far; `rewriting` are the cached steps that must run again, and why: a later one needs a file as they left it.
+    """
+
+    def __init__(self, folder: Path, precedent: Precedent) -> None:
+        self.left = FilesLeft()
+        self.rewriting: dict[str, str] = {}
+        self._folder = folder
+        self._writers: dict[str, str] = {}
+        self._running: dict[str, FileUse] = {}
+        written: dict[str, str] = {}
+        self._by_step: dict[str, set[str]] = {}
+        for name in sorted(precedent.last, key=lambda step: precedent.last[step].position):
+            outcome: Mapping[str, Any] = precedent.last[name].outcome
+            recorded = outcome.get("files", {})
+            self._by_step[name] = set(recorded)
+            # What a later step has removed is as it should be.
+            for path in outcome.get("evidence", {}).get("writes_files", ()):
+                if path not in recorded:
+                    written = {
+                        other: digest for other, digest in written.items() if not f"{other}/".startswith(f"{path}/")
+                    }
+            written.update(recorded)
+        self._changed = set(changed(written, folder))
+
+    def stale(self, step: str) -> str:
+        """Return why a step must write its files again, or nothing."""
+        gone = sorted(self._by_step.get(step, set()) & self._changed)
+        return f"the file `{gone[0]}` that it writes changed or is gone" if gone else ""
+
+    def keeps(self, step: str, hit: StepRun) -> None:
+        """Take note of the files that a cached step stands for."""
+        recorded = hit.outcome.get("files", {})
+        written = hit.outcome.get("evidence", {}).get("writes_files", ())
+        self._by_step[step] = set(recorded)
+        self.left = self.left.after(written, recorded)
+        self._writers |= dict.fromkeys(map(posixpath.normpath, written), step)
+
+    def runs(self, step: str, use: FileUse) -> None:
+        """Take note of a step that is to run, or may have to."""
+        self._running[step] = use
+        for path in self.left.differing(use.reads, self._folder):
+            if path in self._writers:
+                self.rewriting[self._writers[path]] = f"`{step}` needs the file `{path}` as it left it"
+
+    def unknown(self, use: FileUse) -> dict[str, str]:
+        """Return what of the files that a step uses is not known yet, with the step that will write it."""
+        return {f"the files of {name}": name for name, written in self._running.items() if written.disturbs(use)}
