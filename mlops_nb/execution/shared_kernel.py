@@ -38,16 +38,23 @@ def tie(planned: PlannedStep, following: list[PlannedStep]) -> str:
     return " and ".join(told) or "a value cannot leave its process"
 
 
+def of_process(name: str) -> bool:
+    """Say whether a name stands for state of the process, which any step may meet without naming it."""
+    return name.startswith("@")
+
+
 def uses(step: Step, between: list[PlannedStep], stays: set[str]) -> bool:
     """Say whether a step may use one of these names as they were before the steps between."""
     bound = {name for earlier in between for name in earlier.step.flow.surely}
+    if any(map(of_process, stays)):
+        return True
     return bool((stays - bound) & step.reads) or (step.flow.barrier != () and bool(stays - bound))
 
 
 def _stuck(planned: PlannedStep, state: State) -> Iterator[tuple[Covariable, list[str]]]:
     """Yield what could not leave its process and this step uses, each with the names that it reads of it."""
     for item in needed(planned.step, state).covariables:
-        used = sorted(set(item.names) & planned.step.reads)
+        used = sorted(name for name in item.names if name in planned.step.reads or of_process(name))
         if item.problem and used:
             yield item, used
 
