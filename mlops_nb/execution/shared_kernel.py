@@ -43,6 +43,11 @@ def of_process(name: str) -> bool:
     return name.startswith("@")
 
 
+def shown(name: str) -> str:
+    """Return a name as a person knows it: of what a module's code holds, the module's."""
+    return name.rpartition(":")[2] if of_process(name) else name
+
+
 def uses(step: Step, between: list[PlannedStep], stays: set[str]) -> bool:
     """Say whether a step may use one of these names as they were before the steps between."""
     bound = {name for earlier in between for name in earlier.step.flow.surely}
@@ -62,10 +67,11 @@ def _stuck(planned: PlannedStep, state: State) -> Iterator[tuple[Covariable, lis
 def blocked(planned: PlannedStep, state: State) -> Outcome | None:
     """Return the refusal of a step that needs what could not leave an earlier step's process."""
     for item, used in _stuck(planned, state):
-        kind = item.types.get(used[0], "value")
+        name = shown(used[0])
+        kind = item.types.get(used[0], "state of the process")
         return Outcome(
-            ended=f"[MN306] it uses `{used[0]}` ({kind}) of an earlier step, which cannot leave its process "
-            f"({item.problem}); put the cells that make and use `{used[0]}` into one step"
+            ended=f"[MN306] it uses `{name}` ({kind}) of an earlier step, which cannot leave its process "
+            f"({item.problem}); put the cells that make and use `{name}` into one step"
         )
     return None
 
