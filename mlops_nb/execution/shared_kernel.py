@@ -38,16 +38,28 @@ def tie(planned: PlannedStep, following: list[PlannedStep]) -> str:
     return " and ".join(told) or "a value cannot leave its process"
 
 
+def of_process(name: str) -> bool:
+    """Say whether a name stands for state of the process, which any step may meet without naming it."""
+    return name.startswith("@")
+
+
+def shown(name: str) -> str:
+    """Return a name as a person knows it: of what a module's code holds, the module's."""
+    return name.rpartition(":")[2] if of_process(name) else name
+
+
 def uses(step: Step, between: list[PlannedStep], stays: set[str]) -> bool:
     """Say whether a step may use one of these names as they were before the steps between."""
     bound = {name for earlier in between for name in earlier.step.flow.surely}
+    if any(map(of_process, stays)):
+        return True
     return bool((stays - bound) & step.reads) or (step.flow.barrier != () and bool(stays - bound))
 
 
 def _stuck(planned: PlannedStep, state: State) -> Iterator[tuple[Covariable, list[str]]]:
     """Yield what could not leave its process and this step uses, each with the names that it reads of it."""
     for item in needed(planned.step, state).covariables:
-        used = sorted(set(item.names) & planned.step.reads)
+        used = sorted(name for name in item.names if name in planned.step.reads or of_process(name))
         if item.problem and used:
             yield item, used
 
@@ -55,10 +67,11 @@ def _stuck(planned: PlannedStep, state: State) -> Iterator[tuple[Covariable, lis
 def blocked(planned: PlannedStep, state: State) -> Outcome | None:
     """Return the refusal of a step that needs what could not leave an earlier step's process."""
     for item, used in _stuck(planned, state):
-        kind = item.types.get(used[0], "value")
+        name = shown(used[0])
+        kind = item.types.get(used[0], "state of the process")
         return Outcome(
-            ended=f"[MN306] it uses `{used[0]}` ({kind}) of an earlier step, which cannot leave its process "
-            f"({item.problem}); put the cells that make and use `{used[0]}` into one step"
+            ended=f"[MN306] it uses `{name}` ({kind}) of an earlier step, which cannot leave its process "
+            f"({item.problem}); put the cells that make and use `{name}` into one step"
         )
     return None
 

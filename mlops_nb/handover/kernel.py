@@ -12,6 +12,7 @@ import importlib
 import json
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,15 @@ from mlops_nb.handover.ambient import (
 )
 from mlops_nb.handover.covariables import Process, came_back_different, freeze, thaw, thaw_one, variables
 from mlops_nb.handover.outside import Outside
-from mlops_nb.handover.process_state import HISTORY, PATCHES, read_process_state, write_process_state
+from mlops_nb.handover.process_state import (
+    HISTORY,
+    MODULE,
+    PATCHES,
+    project_modules,
+    read_process_state,
+    write_process_state,
+)
+from mlops_nb.handover.project_code import CODE, PROBLEM, watch_imports
 from mlops_nb.handover.seeding import seed_streams
 from mlops_nb.handover.state import Covariable, Delta, State
 
@@ -57,6 +66,7 @@ class _Session:
 
 def prepare(seed: int | None = None) -> None:
     """Note what a fresh kernel looks like, before prelude cells are replayed in it; with a seed, it starts there."""
+    watch_imports()
     if seed is not None:
         seed_streams(seed)
     setattr(_shell(), _BASELINE, Baseline.now())
@@ -98,6 +108,7 @@ def begin(  # noqa: PLR0913 - what a step begins with
         When some of those did not.
     """
     started = time.perf_counter()
+    watch_imports()
     if seed is not None:
         seed_streams(seed)
     shell = _shell()
@@ -118,8 +129,12 @@ def begin(  # noqa: PLR0913 - what a step begins with
     namespace.update({name: value for name, value in values.items() if not name.startswith("@")})
     for module in state.imports:
         top = module.split(".")[0]
+        if module.startswith(MODULE):
+            # What the import of a module beside the notebook does, it has done: a later import must not do it again.
+            with suppress(Exception):
+                importlib.import_module(module.removeprefix(MODULE))
         # `import a.b` binds `a` alone; that `a.b` is there is part of what the notebook's `a` was.
-        if top in sys.modules:
+        elif top in sys.modules:
             importlib.import_module(module)
     # After the variables: thawing them may import modules, which may set filters and options.
     _restore_process(session, values)
@@ -199,13 +214,20 @@ def end(
     held = variables(namespace, shell.user_ns_hidden)
     held |= read_process_state(shell, patches, session.patched, history=history)
     store = session.process.store
-    changed = freeze(held, session.known, session.process, step, kept)
+    changed = (
+        *(item for item in freeze(held, session.known, session.process, step, kept) if not _comes_by_import(item)),
+        *(
+            Covariable((f"{CODE}{name}",), print_, problem=PROBLEM)
+            for name, print_ in watch_imports().changed_code().items()
+        ),
+    )
+    held |= {name: None for item in changed for name in item.names if name.startswith(CODE)}
     before = session.state.by_name()
     delta = Delta(
         changed=changed,
         deleted=tuple(sorted(name for name in before if name not in held and name not in session.absent)),
         ambient=_ambient_changes(session, namespace),
-        imports=tuple(imports),
+        imports=(*imports, *(f"{MODULE}{name}" for name, _ in project_modules())),
     )
     digest, _ = store.put(delta.to_json().encode())
     root = store.url
@@ -226,6 +248,14 @@ def end(
             EVIDENCE_MIME: json.loads(json.dumps(evidence)),
             "text/plain": "",
         }
+    )
+
+
+def _comes_by_import(item: Covariable) -> bool:
+    """Say whether these are modules that cannot be carried and that importing them makes as they are."""
+    watch = watch_imports()
+    return bool(item.problem) and all(
+        name.startswith(MODULE) and watch.is_as_imported(name.removeprefix(MODULE)) for name in item.names
     )
 
 

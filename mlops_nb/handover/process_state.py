@@ -46,7 +46,7 @@ def read_process_state(
         FIGURES: _read_figures(),
         HISTORY: _read_history(shell) if history else None,
     }
-    found |= {f"{MODULE}{name}": _module_data(module) for name, module in _project_modules()}
+    found |= {f"{MODULE}{name}": module_data(module) for name, module in project_modules()}
     return {name: value for name, value in found.items() if value}
 
 
@@ -161,20 +161,20 @@ def _read_history(shell: Any) -> dict[str, Any]:
     return {**found, "_ih": list(namespace["_ih"]), "_oh": dict(namespace["_oh"]), "shown": shown, "typed": typed}
 
 
-def _project_modules() -> list[tuple[str, types.ModuleType]]:
+def project_modules() -> list[tuple[str, types.ModuleType]]:
     """Return the loaded modules that belong to the person's project: code beside the notebook may hold state."""
     return [(name, module) for name, module in list(sys.modules.items()) if is_of_project(name)]
 
 
-def is_of_project(name: str) -> bool:
-    """Say whether a module's file is neither Python's nor an installed package's."""
-    file = getattr(sys.modules.get(name), "__file__", None)
+def is_of_project(name: str, origin: str | None = None) -> bool:
+    """Say whether a module's file (`origin`, where it is not loaded yet) is neither Python's nor a package's."""
+    file = origin or getattr(sys.modules.get(name), "__file__", None)
     if file is None or name == "__main__" or name.split(".", maxsplit=1)[0] == "mlops_nb":
         return False
     return not file.startswith((sys.prefix, sys.base_prefix)) and "-packages" not in file
 
 
-def _module_data(module: types.ModuleType) -> dict[str, Any]:
+def module_data(module: types.ModuleType) -> dict[str, Any]:
     """Return the values in a module that are neither code nor other modules."""
     return {
         name: value

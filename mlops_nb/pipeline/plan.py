@@ -236,8 +236,10 @@ def _kernels_needed(planned: list[PlannedStep], precedent: Precedent) -> frozens
         if earlier.hit is None:
             continue
         stays = {name for item in precedent.delta(earlier.hit).changed if item.problem for name in item.names}
+        # State of the process, which any step may meet without naming it.
+        unnamed = any(name.startswith("@") for name in stays)
         for step in planned[position + 1 :] if stays else ():
-            if step.hit is None and (stays & step.step.reads or step.step.flow.barrier):
+            if step.hit is None and (unnamed or stays & step.step.reads or step.step.flow.barrier):
                 found.add(earlier.name)
             stays -= step.step.flow.surely
     return frozenset(found)
