@@ -227,7 +227,7 @@ def end(
         changed=changed,
         deleted=tuple(sorted(name for name in before if name not in held and name not in session.absent)),
         ambient=_ambient_changes(session, namespace),
-        imports=(*imports, *(f"{MODULE}{name}" for name, _ in project_modules())),
+        imports=(*imports, *_first_imported(session)),
     )
     digest, _ = store.put(delta.to_json().encode())
     root = store.url
@@ -249,6 +249,12 @@ def end(
             "text/plain": "",
         }
     )
+
+
+def _first_imported(session: _Session) -> list[str]:
+    """Return the modules of the project that no step had imported before."""
+    found = (f"{MODULE}{name}" for name, _ in project_modules())
+    return [name for name in found if name not in session.known.imports]
 
 
 def _comes_by_import(item: Covariable) -> bool:

@@ -91,7 +91,9 @@ class Delta:
     def written(self) -> frozenset[str]:
         """Every name whose binding or content the step changed, ambient kinds as `@kind`."""
         names = {name for item in self.changed for name in item.names}
-        return frozenset({*names, *self.deleted, *(f"@{kind}" for kind in self.ambient)})
+        # What the first import of a module beside the notebook does to libraries, later steps meet without naming it.
+        imported = {name for name in self.imports if name.startswith("@")}
+        return frozenset({*names, *imported, *self.deleted, *(f"@{kind}" for kind in self.ambient)})
 
 
 @dataclass(frozen=True)
