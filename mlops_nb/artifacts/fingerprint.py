@@ -29,6 +29,7 @@ import warnings
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from mlops_nb.artifacts import fingerprint_data
 from mlops_nb.artifacts.fingerprint_stream import AGAIN, CONSTANTS, FLOAT, INT, STR, Stream, part
 from mlops_nb.artifacts.fingerprint_trace import MemoryPlace, Trace
 
@@ -241,6 +242,7 @@ class Walker(Stream):
         reducer = copyreg.dispatch_table.get(kind)
         reduced: Any = reducer(value) if reducer is not None else quiet_reduce(value)
         self.trace.modules.add(kind.__module__)
+        fingerprint_data.note_held_arrays(self, value)
         self.tag("object", f"{kind.__module__}.{kind.__qualname__}".encode())
         if isinstance(reduced, str):
             self.tag("global", reduced.encode())
@@ -384,8 +386,8 @@ def _member_of_a_library(kind: type) -> bool:
 
 def _walk_of(kind: type) -> Callable[[Walker, Any], None]:
     """Return how values of a type are walked."""
-    # Here and not above: the walks of code and data know the walker.
-    from mlops_nb.artifacts import fingerprint_code, fingerprint_data, fingerprint_figure
+    # Here and not above: the walks of code know the walker.
+    from mlops_nb.artifacts import fingerprint_code, fingerprint_figure
 
     known = _CONTAINERS.get(kind) or fingerprint_code.WALKS.get(kind)
     if known is not None:

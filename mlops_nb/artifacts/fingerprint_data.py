@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -95,6 +96,10 @@ def hash_array(walker: Walker, value: np.ndarray, *, of_column: bool = False) ->
     walker.buffer("data", flat.view(np.uint8) if flat.size and flat.dtype.itemsize else b"")
 
 
+def _place_of(array: np.ndarray, *, framed: bool) -> MemoryPlace:
+    return MemoryPlace(id(memory_owner(array)), array.__array_interface__["data"][0], array.strides, framed)
+
+
 def _note_place(walker: Walker, array: np.ndarray) -> None:
     """Note where an array lies; hash how it lies to the first in the same memory, through which it can be changed.
 
@@ -102,12 +107,27 @@ def _note_place(walker: Walker, array: np.ndarray) -> None:
     """
     if not array.size:
         return
-    address = array.__array_interface__["data"][0]
-    place = MemoryPlace(id(memory_owner(array)), address, array.strides, walker.in_frame > 0)
+    place = _place_of(array, framed=walker.in_frame > 0)
     walker.trace.places[id(array)] = place
     number, first = walker.lying.setdefault(place.owner, (walker.seen[id(array)], place))
     if first is not place and not (first.framed and place.framed):
         walker.tag("lies", repr((number, first.strides, place.from_(first))).encode())
+
+
+def note_held_arrays(walker: Walker, value: Any) -> None:
+    """Note the arrays that an object written in C holds, such as a k-d tree the data that it was made of.
+
+    Pickle tells of such an object copies of them. When a variable is such an array, the object changes with it.
+    """
+    numpy = sys.modules.get("numpy")
+    if numpy is None or hasattr(value, "__dict__"):
+        return
+    for held in gc.get_referents(value):
+        if type(held) is numpy.ndarray and held.size:
+            owner = memory_owner(held)
+            walker.trace.memory.add(id(owner))
+            walker.trace.alive.append(held)
+            walker.trace.places.setdefault(id(held), _place_of(held, framed=False))
 
 
 def hash_array_of_kind(walker: Walker, value: np.ndarray) -> None:
