@@ -67,7 +67,7 @@
   color: var(--jp-ui-font-color2);
 }
 .mn-state-failed .mn-chip-state, .mn-state-paused .mn-chip-state, .mn-state-running .mn-chip-state { color: var(--mn-state); font-weight: 600; }
-.mn-old .mn-chip-state { opacity: 0.55; }
+.mn-old .mn-chip-state { color: var(--jp-ui-font-color2); font-style: italic; }
 .mn-continues .mn-chip-name { font-weight: 400; font-size: var(--jp-ui-font-size0); }
 .mn-chip-notes { display: flex; flex-wrap: wrap; justify-content: flex-end; gap: 2px 6px; }
 .mn-note { font-size: 10px; line-height: 12px; color: var(--jp-ui-font-color2); }
@@ -160,7 +160,7 @@
 .mn-node.mn-state-running .mn-box { stroke: var(--mn-work); stroke-width: 1.5; }
 .mn-node .mn-node-name { font-size: 12px; font-weight: 600; }
 .mn-node .mn-node-state { font-size: 11px; fill: var(--jp-ui-font-color2); font-variant-numeric: tabular-nums; }
-.mn-node.mn-old .mn-node-state { opacity: 0.6; }
+.mn-node.mn-old .mn-node-state { fill: var(--jp-ui-font-color2); font-style: italic; }
 .mn-progress-line { fill: var(--mn-work); }
 .mn-edge { outline: none; }
 .mn-edge path { fill: none; }
