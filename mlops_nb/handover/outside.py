@@ -218,6 +218,7 @@ class Outside:
             return
         if event == _STEP:
             self._used.add(_absolute(arguments[0]))
+            self.read.add(_absolute(arguments[0]))
         elif event in _NOT_FOLLOWED:
             self.done |= {told for told in (_NOT_FOLLOWED[event](arguments),) if told}
         elif event in _MOVES:
