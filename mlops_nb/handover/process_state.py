@@ -166,10 +166,14 @@ def project_modules() -> list[tuple[str, types.ModuleType]]:
     return [(name, module) for name, module in list(sys.modules.items()) if is_of_project(name)]
 
 
+# This package, the notebook itself, and what every interpreter runs by itself when it starts.
+_NO_PROJECTS = frozenset({"__main__", "mlops_nb", "sitecustomize", "usercustomize"})
+
+
 def is_of_project(name: str, origin: str | None = None) -> bool:
     """Say whether a module's file (`origin`, where it is not loaded yet) is neither Python's nor a package's."""
     file = origin or getattr(sys.modules.get(name), "__file__", None)
-    if file is None or name == "__main__" or name.split(".", maxsplit=1)[0] == "mlops_nb":
+    if file is None or name.split(".", maxsplit=1)[0] in _NO_PROJECTS:
         return False
     return not file.startswith((sys.prefix, sys.base_prefix)) and "-packages" not in file
 
