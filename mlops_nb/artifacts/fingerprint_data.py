@@ -120,7 +120,8 @@ def note_held_arrays(walker: Walker, value: Any) -> None:
     Pickle tells of such an object copies of them. When a variable is such an array, the object changes with it.
     """
     numpy = sys.modules.get("numpy")
-    if numpy is None or hasattr(value, "__dict__"):
+    # To ask a `partial` itself for its attributes would give it some.
+    if numpy is None or type(value).__dictoffset__:
         return
     for held in gc.get_referents(value):
         if type(held) is numpy.ndarray and held.size:
