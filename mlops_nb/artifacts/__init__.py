@@ -1,6 +1,7 @@
 """Values as bytes: fingerprints, what crosses step boundaries, open formats, the content-addressed store."""
 
 from mlops_nb.artifacts.blob import CorruptArtifact, pack, unpack
+from mlops_nb.artifacts.figure_constants import Place, constant_at, library_constants, put_constant
 from mlops_nb.artifacts.fingerprint import (
     IMMUTABLE,
     CannotFingerprint,
@@ -21,7 +22,6 @@ from mlops_nb.artifacts.formats_signature import Signature, read_signature
 from mlops_nb.artifacts.formats_table import Column, Table, describe_table, dump_table, load_table
 from mlops_nb.artifacts.formats_trust import audit, model_modules, untrusted_types
 from mlops_nb.artifacts.holdings import Holdings, Unfinished
-from mlops_nb.artifacts.library_constants import Place, constant_at, library_constants, put_constant
 from mlops_nb.artifacts.store import ArtifactMissing, ArtifactStore, StoreUnwritable
 
 __all__ = [

@@ -8,7 +8,7 @@ A figure is walked like any object, by what pickle would store of it, but for pa
    still valid is no content either, since the parts are;
 3. loading marks a figure and its axes as not yet drawn, whatever they were.
 
-And what Matplotlib made once for all figures is not shared by them (`library_constants`).
+And what Matplotlib made once for all figures is not shared by them (`figure_constants`).
 """
 
 from __future__ import annotations

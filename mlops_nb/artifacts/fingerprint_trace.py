@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mlops_nb.artifacts.library_constants import Place
+    from mlops_nb.artifacts.figure_constants import Place
 
 
 @dataclass(frozen=True)
