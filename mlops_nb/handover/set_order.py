@@ -62,15 +62,9 @@ def recipe(value: Any) -> Recipe | None:
     kind = type(value)
     if not all(map(_is_stable, wanted)) or _is_like(kind(wanted), value, wanted):
         return None
-    alike: Recipe | None = None
     for found in _candidates(value, wanted):
-        made = found.make()
-        if _is_like(made, value, wanted):
+        if _is_like(found.make(), value, wanted):
             return found
-        if alike is None and _yields(made, value, wanted):
-            alike = found
-    if alike is not None:
-        return alike
     message = f"no other process could give its {len(wanted)} elements the order that they have here"
     raise LookupError(message)
 
