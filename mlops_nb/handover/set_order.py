@@ -2,16 +2,18 @@
 
 The order in which a set yields its elements follows from their hashes, the size of its table, and which element was
 there first where two want one place. All kernels of a pipeline hash alike (`PYTHONHASHSEED=0`); the rest is found here:
-an order of insertion that leads to the same table. It is tried before it is believed, and a set for which none is
-found has to stay in its process.
+a way to make a set whose table is the same, place by place, so that it also takes and gives further elements as this
+one does. It is tried before it is believed, and a set for which none is found has to stay in its process.
 
-Source: CPython, `Objects/setobject.c` (`set_add_entry`, `set_table_resize`, `set_merge`), the same from 3.7 on.
+Source: CPython, `Objects/setobject.c` (`set_add_entry`, `set_table_resize`, `set_update_internal`, `set_pop`), the same
+from 3.7 on.
 """
 
 from __future__ import annotations
 
 import ctypes
 import datetime as dt
+import itertools
 import sys
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
@@ -23,8 +25,13 @@ if TYPE_CHECKING:
 _LINEAR_PROBES = 9
 _PERTURB_SHIFT = 5
 _WORD = 8
-# Which words of a set's memory are these: fill, mask, where the table is.
-_FILL, _MASK, _TABLE = 2, 4, 5
+_ENTRY = 2 * _WORD
+_SMALLEST = 8
+# As many keys of a dictionary make room for as many again, in a set that has the smallest table.
+_FEWEST_WITH_ROOM = 5
+# Which words of a set's memory are these: how many places are not free, how many elements, the size of the table less
+# one, where the table is, and where `pop` looks next.
+_FILL, _USED, _MASK, _TABLE, _FINGER = 2, 3, 4, 5, 7
 _LARGEST = 200_000
 # What hashes by content, and alike in every kernel. `None` hashes by its address before Python 3.12.
 _STABLE = frozenset({int, float, complex, bool, str, bytes, dt.date, dt.datetime, dt.timedelta, dt.time})
@@ -32,26 +39,58 @@ _STABLE = frozenset({int, float, complex, bool, str, bytes, dt.date, dt.datetime
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to make a set: what is put in, in that order, for how much room is made before, and what goes again."""
+    """How to make a set: what is put in, in that order, into a table of that size, and what goes again.
+
+    The first of the order, as many as `early` says, have to be there when a table with few elements gets its size.
+    """
 
     kind: type
     order: tuple[Any, ...]
-    room_for: int = 0
+    size: int = 0
+    early: int = 0
     fillers: tuple[int, ...] = ()
+    finger: int = 0
 
     def make(self) -> Any:
         """Return the set, or frozen set."""
-        # A dictionary says how many will come, and twice as much room is made at once.
-        made: set[Any] = set(dict.fromkeys(self.order[: self.room_for]))
-        made.update(self.order[self.room_for :])
-        # One by one: `difference_update` would make a smaller table when many go.
-        for number in self.fillers:
-            made.discard(number)
-        return made if self.kind is set else self.kind(made)
+        if not self.size:
+            return self.kind(self.order)
+        # A dictionary says how many will come, and twice as much room is made for them and what is there, at once.
+        room = max(self.size // 4, _FEWEST_WITH_ROOM) if self.size > _SMALLEST else 0
+        if self.kind is frozenset:
+            return self._frozen(room)
+        made = _whose_pop_begins_at(self.finger)
+        if len(self.order) >= room:
+            made.update(dict.fromkeys(self.order[:room]))
+            made.update(self.order[room:])
+        else:
+            self._fill_sparsely(made, room)
+        _discard(made, self.fillers)
+        return made
+
+    def _frozen(self, room: int) -> frozenset[Any]:
+        if len(self.order) >= room:
+            made = frozenset(dict.fromkeys(self.order[:room])).union(self.order)
+        else:
+            made = frozenset(dict.fromkeys(self.order[: self.early])).union(dict.fromkeys(self.order))
+        # Begins as a copy of the other set, and takes out what is in both.
+        return frozenset(self.fillers).symmetric_difference(made) if self.fillers else made
+
+    def _fill_sparsely(self, made: set[Any], room: int) -> None:
+        """Put fewer elements in than lead to a table of that size: with others that come, go, and are swept away."""
+        elements = set(self.order)
+        # As many as make the dictionary with all elements one too many.
+        many = max(room, _full(self.size) - len(self.order)) - self.early
+        others = list(itertools.islice((number for number in itertools.count(-2, -1) if number not in elements), many))
+        short = room - self.early
+        made.update(dict.fromkeys((*self.order[: self.early], *others[:short])))
+        made.update(others[short:])
+        _discard(made, others)
+        made.update(dict.fromkeys(self.order))
 
 
 def recipe(value: Any) -> Recipe | None:
-    """Return how to make a set that yields its elements as this one does; nothing if pickle alone does that.
+    """Return how to make a set that is as this one, place by place; nothing if pickle alone does that.
 
     Raises
     ------
@@ -60,27 +99,29 @@ def recipe(value: Any) -> Recipe | None:
     """
     wanted = list(value)
     kind = type(value)
-    if not all(map(_is_stable, wanted)) or _is_like(kind(wanted), value, wanted):
+    if not all(map(_is_stable, wanted)) or _is_like(kind(wanted), value):
         return None
     for found in _candidates(value, wanted):
-        if _is_like(found.make(), value, wanted):
+        if _is_like(found.make(), value):
             return found
     message = f"no other process could give its {len(wanted)} elements the order that they have here"
     raise LookupError(message)
 
 
-def _is_like(made: Any, value: Any, wanted: list[Any]) -> bool:
-    # Places that are still not free after their elements went count when the table is to grow.
-    return _yields(made, value, wanted) and _word_of(made, _FILL) == _word_of(value, _FILL)
-
-
-def _yields(made: Any, value: Any, wanted: list[Any]) -> bool:
-    # A table of another size would take the next element to another place.
-    return sys.getsizeof(made) == sys.getsizeof(value) and all(map(_is, made, wanted))
+def _is_like(made: Any, value: Any) -> bool:
+    if not _is_cpython():
+        return list(made) == list(value)
+    if type(value) is frozenset:
+        # To add to it means to copy it, and only a table that has the size of the copy is copied as it stands.
+        mask, used = _word_of(value, _MASK), _word_of(value, _USED)
+        if mask == _word_of(made, _MASK) and mask + 1 > max(_SMALLEST, 4 * used) and all(map(_is, made, value)):
+            return True
+        return _table_in(made) == _table_in(value)
+    return _word_of(made, _FINGER) == _word_of(value, _FINGER) and _table_in(made) == _table_in(value)
 
 
 def _is(one: Any, other: Any) -> bool:
-    return one is other or one == other
+    return one is other
 
 
 def _is_stable(item: Any) -> bool:
@@ -93,60 +134,52 @@ def _is_stable(item: Any) -> bool:
 
 def _candidates(value: Any, wanted: list[Any]) -> Iterator[Recipe]:
     kind = type(value)
-    orders: list[tuple[list[Any], list[int]]] = [(wanted, []), (wanted[::-1], [])]
-    if len(wanted) <= _LARGEST:
-        orders[:0] = _by_places(value)
-    for order, fillers in orders:
-        yield Recipe(kind, tuple(order), fillers=tuple(fillers))
-        # A quarter of the places is the least that leads to a table of that size.
-        least = (_word_of(value, _MASK) + 1) // 4
-        short = max(0, least - len(order))
-        more = [number for number in range(-2, -2 - 2 * (short + len(wanted)), -1) if number not in value][:short]
-        yield Recipe(kind, (*order, *more), least, (*fillers, *more))
-        yield Recipe(kind, (*order, *more), len(order), (*fillers, *more))
+    if len(wanted) <= _LARGEST and _is_cpython():
+        order, early, fillers = _by_places(value)
+        size = _word_of(value, _MASK) + 1
+        missing = max(0, size // 4 - len(order)) if size > _SMALLEST else 0
+        if missing <= early:
+            yield Recipe(kind, order, size, missing, fillers, 0 if kind is frozenset else _word_of(value, _FINGER))
+    yield Recipe(kind, tuple(wanted[::-1]))
 
 
-def _word_of(value: Any, number: int) -> int:
-    """Return one of the words that CPython keeps of a set; 0 where another Python runs."""
-    if sys.implementation.name != "cpython" or ctypes.sizeof(ctypes.c_void_p) != _WORD:
-        return 0
-    return ctypes.c_ssize_t.from_address(id(value) + number * _WORD).value
+def _by_places(value: Any) -> tuple[tuple[Any, ...], int, tuple[int, ...]]:
+    """Return an order in which each element comes after those that had the places which it would rather have.
 
-
-def _by_places(value: Any) -> Iterator[tuple[list[Any], list[int]]]:
-    """Yield orders in which each element comes after those that had the places which it would rather have.
-
-    The places of elements that were taken out are still not free: numbers stand for them, which are told beside.
+    With it, how many of the first would get their places too if they came in the order of the places, as they do when
+    a table is made anew. The places of elements that were taken out are still not free: numbers stand for them in the
+    order, which are told beside.
     """
     mask = _word_of(value, _MASK)
     at, fillers = _table_of(value, mask)
-    before: dict[Any, list[Any]] = {}
-    for place, item in at.items():
-        for tried in _places(hash(item), mask):
-            if tried == place:
-                break
-            if tried in at:
-                before.setdefault(item, []).append(at[tried])
-    blockers = {item for items in before.values() for item in items}
-    alone = [item for item in at.values() if item not in before and item not in blockers]
+    # Of the elements that are not where they would rather be: the places which they found taken.
+    taken = {
+        place: [*itertools.takewhile(place.__ne__, _places(hash(item), mask))]
+        for place, item in at.items()
+        if hash(item) & mask != place
+    }
+    before = {place: [tried for tried in places if tried in at] for place, places in taken.items()}
+    blockers = {place for places in before.values() for place in places}
+    alone = [place for place in at if place not in before and place not in blockers]
     try:
-        chained = list(TopologicalSorter(before).static_order())
+        chained = [*TopologicalSorter(before).static_order()]
     except CycleError:
-        return
-    # While a table grows, those that stand in nobody's way are the ones to begin with.
-    yield [*alone, *chained], fillers
-    yield [*chained, *alone], fillers
+        return (*at.values(),), 0, fillers
+    late: set[int] = set()
+    for place in chained:
+        if any(tried > place or tried in late for tried in before.get(place, ())):
+            late.add(place)
+    early = [*alone, *(place for place in chained if place not in late)]
+    order = [*early, *(place for place in chained if place in late)]
+    return tuple(at[place] for place in order), len(early), fillers
 
 
-def _table_of(value: Any, mask: int) -> tuple[dict[int, Any], list[int]]:
+def _table_of(value: Any, mask: int) -> tuple[dict[int, Any], tuple[int, ...]]:
     """Return what stands at each place of a set's table, and the numbers that stand for what was taken out."""
-    table = _word_of(value, _TABLE)
     at: dict[int, Any] = {}
     fillers: list[int] = []
-    if not table:
-        return at, fillers
     by_id = {id(item): item for item in value}
-    keys = (ctypes.c_void_p * (2 * (mask + 1))).from_address(table)
+    keys = (ctypes.c_void_p * (2 * (mask + 1))).from_address(_word_of(value, _TABLE))
     for place in range(mask + 1):
         key = keys[2 * place]
         if key in by_id:
@@ -154,7 +187,7 @@ def _table_of(value: Any, mask: int) -> tuple[dict[int, Any], list[int]]:
         elif key:
             at[place] = next(number for number in range(place, sys.maxsize, mask + 1) if number not in value)
             fillers.append(at[place])
-    return at, fillers
+    return at, tuple(fillers)
 
 
 def _places(hashed: int, mask: int) -> Iterator[int]:
@@ -166,6 +199,48 @@ def _places(hashed: int, mask: int) -> Iterator[int]:
         yield from range(place, place + probes + 1)
         perturb >>= _PERTURB_SHIFT
         place = (place * 5 + 1 + perturb) & mask
+
+
+def _whose_pop_begins_at(finger: int) -> set[Any]:
+    """Return an empty set of the smallest size; its `pop` looks for an element from that place on."""
+    made: set[Any] = set()
+    if finger:
+        size = max(_SMALLEST, 1 << (finger - 1).bit_length())
+        numbers = range(finger - 1, finger - 2 + _full(size))
+        short = size // 2 - 1
+        made.update(dict.fromkeys(numbers[:short]))
+        made.update(numbers[short:])
+        while made.pop() != finger - 1:
+            pass
+        _discard(made, numbers)
+        # Takes nothing out, and makes the table anew because there is too much in it that was taken out.
+        made.difference_update(())
+    return made
+
+
+def _full(size: int) -> int:
+    """Return how many places of a table are not free when it is made larger."""
+    return -(-3 * (size - 1) // 5)
+
+
+def _discard(made: set[Any], items: Iterable[Any]) -> None:
+    # One by one: `difference_update` would make a smaller table when many go.
+    for item in items:
+        made.discard(item)
+
+
+def _is_cpython() -> bool:
+    return sys.implementation.name == "cpython" and ctypes.sizeof(ctypes.c_void_p) == _WORD
+
+
+def _word_of(value: Any, number: int) -> int:
+    """Return one of the words that CPython keeps of a set."""
+    return ctypes.c_ssize_t.from_address(id(value) + number * _WORD).value
+
+
+def _table_in(value: Any) -> bytes:
+    """Return a set's table as it lies in memory: which object, and its hash, at each place."""
+    return ctypes.string_at(_word_of(value, _TABLE), (_word_of(value, _MASK) + 1) * _ENTRY)
 
 
 def recipes(values: Iterable[Any]) -> dict[int, Recipe]:
