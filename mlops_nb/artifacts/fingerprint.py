@@ -7,7 +7,7 @@ canonically:
 2. everything with an identity gets a number when first met and is hashed as that number when met again, so that
    aliasing inside the value and cycles are part of the fingerprint;
 3. arrays are hashed by dtype, shape and elements, whatever their memory layout, unless several lie in one memory: then
-   how they lie in it counts; frames by column, whatever their blocks; sets without order, but for those of numbers;
+   how they lie in it counts; frames by column, whatever their blocks; sets by their order, if that is known;
 4. functions and classes written in the notebook are hashed by their code, defaults, closure and attributes; the
    notebook's globals they read are reported in `Trace.globals`, not followed;
 5. what cannot be hashed for sure raises `CannotFingerprint`: a caller must then take the value as changed.
@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_nb.artifacts import fingerprint_data
 from mlops_nb.artifacts.fingerprint_stream import AGAIN, CONSTANTS, FLOAT, INT, STR, Stream, part
 from mlops_nb.artifacts.fingerprint_trace import MemoryPlace, Trace
+from mlops_nb.artifacts.set_table import has_known_order, layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -63,7 +64,6 @@ IMMUTABLE = frozenset(
         "operator.methodcaller",
     }
 )
-_HASHED_BY_VALUE = frozenset({int, float, bool})
 _PLAIN = frozenset({int, float, str, bytes, bool, type(None), complex})
 
 # Keys of dictionaries up to this size are likely to be attributes, which come again.
@@ -321,9 +321,8 @@ def _unordered(walker: Walker, value: set[Any] | frozenset[Any]) -> None:
         inner = walker.apart(value)
         inner.walk(item)
         digests.append((inner.digest(), item))
-    if all(type(item) in _HASHED_BY_VALUE for item in value):
-        # These come in one order in every process that made the set alike; texts only where hashes have one seed.
-        walker.tag("order", "".join(digest for digest, _ in digests).encode())
+    if has_known_order(value):
+        walker.tag("order", "".join(digest for digest, _ in digests).encode() + layout(value))
     digests.sort(key=lambda pair: pair[0])
     walker.tag("items", "".join(digest for digest, _ in digests).encode())
     # Once more, now that there is an order: what an element shares with the rest of the value is content too.

@@ -197,10 +197,7 @@ class ReferringPickler(NotebookPickler):
 
 
 def _told(sets: Mapping[int, Recipe]) -> dict[int, tuple[Any, ...]]:
-    return {
-        key: ("set", number, made.kind, made.order, made.room_for, made.fillers)
-        for number, (key, made) in enumerate(sets.items())
-    }
+    return {key: ("set", number, *made.told()) for number, (key, made) in enumerate(sets.items())}
 
 
 def _of_notebook(function: Any, namespace: Mapping[str, Any]) -> bool:

@@ -12,29 +12,23 @@ from 3.7 on.
 from __future__ import annotations
 
 import ctypes
-import datetime as dt
 import itertools
+import operator
 import sys
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
+
+from mlops_nb.artifacts.set_table import FINGER, MASK, SMALLEST, TABLE, is_cpython, is_stable, layout, word_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _LINEAR_PROBES = 9
 _PERTURB_SHIFT = 5
-_WORD = 8
-_ENTRY = 2 * _WORD
-_SMALLEST = 8
 # As many keys of a dictionary make room for as many again, in a set that has the smallest table.
 _FEWEST_WITH_ROOM = 5
-# Which words of a set's memory are these: how many places are not free, how many elements, the size of the table less
-# one, where the table is, and where `pop` looks next.
-_FILL, _USED, _MASK, _TABLE, _FINGER = 2, 3, 4, 5, 7
 _LARGEST = 200_000
-# What hashes by content, and alike in every kernel. `None` hashes by its address before Python 3.12.
-_STABLE = frozenset({int, float, complex, bool, str, bytes, dt.date, dt.datetime, dt.timedelta, dt.time})
 
 
 @dataclass(frozen=True)
@@ -51,12 +45,16 @@ class Recipe:
     fillers: tuple[int, ...] = ()
     finger: int = 0
 
+    def told(self) -> tuple[Any, ...]:
+        """Return the parts, to make it of again."""
+        return self.kind, self.order, self.size, self.early, self.fillers, self.finger
+
     def make(self) -> Any:
         """Return the set, or frozen set."""
         if not self.size:
             return self.kind(self.order)
         # A dictionary says how many will come, and twice as much room is made for them and what is there, at once.
-        room = max(self.size // 4, _FEWEST_WITH_ROOM) if self.size > _SMALLEST else 0
+        room = max(self.size // 4, _FEWEST_WITH_ROOM) if self.size > SMALLEST else 0
         if self.kind is frozenset:
             return self._frozen(room)
         made = _whose_pop_begins_at(self.finger)
@@ -99,7 +97,7 @@ def recipe(value: Any) -> Recipe | None:
     """
     wanted = list(value)
     kind = type(value)
-    if not all(map(_is_stable, wanted)) or _is_like(kind(wanted), value):
+    if not all(map(is_stable, wanted)) or _is_like(kind(wanted), value):
         return None
     for found in _candidates(value, wanted):
         if _is_like(found.make(), value):
@@ -109,37 +107,17 @@ def recipe(value: Any) -> Recipe | None:
 
 
 def _is_like(made: Any, value: Any) -> bool:
-    if not _is_cpython():
-        return list(made) == list(value)
-    if type(value) is frozenset:
-        # To add to it means to copy it, and only a table that has the size of the copy is copied as it stands.
-        mask, used = _word_of(value, _MASK), _word_of(value, _USED)
-        if mask == _word_of(made, _MASK) and mask + 1 > max(_SMALLEST, 4 * used) and all(map(_is, made, value)):
-            return True
-        return _table_in(made) == _table_in(value)
-    return _word_of(made, _FINGER) == _word_of(value, _FINGER) and _table_in(made) == _table_in(value)
-
-
-def _is(one: Any, other: Any) -> bool:
-    return one is other
-
-
-def _is_stable(item: Any) -> bool:
-    kind = type(item)
-    if kind in _STABLE:
-        # NaN hashes by its address.
-        return kind not in {float, complex} or item == item  # noqa: PLR0124
-    return kind in {tuple, frozenset} and all(map(_is_stable, item))
+    return layout(made) == layout(value) and all(map(operator.is_, made, value))
 
 
 def _candidates(value: Any, wanted: list[Any]) -> Iterator[Recipe]:
     kind = type(value)
-    if len(wanted) <= _LARGEST and _is_cpython():
+    if len(wanted) <= _LARGEST and is_cpython():
         order, early, fillers = _by_places(value)
-        size = _word_of(value, _MASK) + 1
-        missing = max(0, size // 4 - len(order)) if size > _SMALLEST else 0
+        size = word_of(value, MASK) + 1
+        missing = max(0, size // 4 - len(order)) if size > SMALLEST else 0
         if missing <= early:
-            yield Recipe(kind, order, size, missing, fillers, 0 if kind is frozenset else _word_of(value, _FINGER))
+            yield Recipe(kind, order, size, missing, fillers, 0 if kind is frozenset else word_of(value, FINGER))
     yield Recipe(kind, tuple(wanted[::-1]))
 
 
@@ -150,7 +128,7 @@ def _by_places(value: Any) -> tuple[tuple[Any, ...], int, tuple[int, ...]]:
     a table is made anew. The places of elements that were taken out are still not free: numbers stand for them in the
     order, which are told beside.
     """
-    mask = _word_of(value, _MASK)
+    mask = word_of(value, MASK)
     at, fillers = _table_of(value, mask)
     # Of the elements that are not where they would rather be: the places which they found taken.
     taken = {
@@ -179,7 +157,7 @@ def _table_of(value: Any, mask: int) -> tuple[dict[int, Any], tuple[int, ...]]:
     at: dict[int, Any] = {}
     fillers: list[int] = []
     by_id = {id(item): item for item in value}
-    keys = (ctypes.c_void_p * (2 * (mask + 1))).from_address(_word_of(value, _TABLE))
+    keys = (ctypes.c_void_p * (2 * (mask + 1))).from_address(word_of(value, TABLE))
     for place in range(mask + 1):
         key = keys[2 * place]
         if key in by_id:
@@ -205,7 +183,7 @@ def _whose_pop_begins_at(finger: int) -> set[Any]:
     """Return an empty set of the smallest size; its `pop` looks for an element from that place on."""
     made: set[Any] = set()
     if finger:
-        size = max(_SMALLEST, 1 << (finger - 1).bit_length())
+        size = max(SMALLEST, 1 << (finger - 1).bit_length())
         numbers = range(finger - 1, finger - 2 + _full(size))
         short = size // 2 - 1
         made.update(dict.fromkeys(numbers[:short]))
@@ -227,20 +205,6 @@ def _discard(made: set[Any], items: Iterable[Any]) -> None:
     # One by one: `difference_update` would make a smaller table when many go.
     for item in items:
         made.discard(item)
-
-
-def _is_cpython() -> bool:
-    return sys.implementation.name == "cpython" and ctypes.sizeof(ctypes.c_void_p) == _WORD
-
-
-def _word_of(value: Any, number: int) -> int:
-    """Return one of the words that CPython keeps of a set."""
-    return ctypes.c_ssize_t.from_address(id(value) + number * _WORD).value
-
-
-def _table_in(value: Any) -> bytes:
-    """Return a set's table as it lies in memory: which object, and its hash, at each place."""
-    return ctypes.string_at(_word_of(value, _TABLE), (_word_of(value, _MASK) + 1) * _ENTRY)
 
 
 def recipes(values: Iterable[Any]) -> dict[int, Recipe]:

@@ -20,18 +20,6 @@ ELEMENTS = st.one_of(
     st.floats(allow_nan=False),
     st.tuples(st.integers(0, 9), st.text(max_size=1)),
 )
-CHANGES: dict[str, Callable[[set[Any], set[Any]], Any]] = {
-    "added": lambda made, more: made.__ior__(more),
-    "united": lambda made, more: made | more,
-    "less": lambda made, more: made - more,
-    "common": lambda made, more: made & {*more, *list(made)[::2]},
-    "taken out": lambda made, more: made.__isub__({*more, *list(made)[::3]}),
-    "popped": lambda made, more: [made.pop() for _ in range(min(len(made), len(more)))] and made,
-    "worked through": lambda made, more: _worked_through(made, more),
-    "frozen": lambda made, more: frozenset(made | more),
-    "frozen from a list": lambda made, more: frozenset([*made, *more]),
-    "either": lambda made, more: frozenset([*made, *more]) ^ frozenset(list(made)[::3]),
-}
 
 
 def _worked_through(made: set[Any], more: set[Any]) -> set[Any]:
@@ -39,6 +27,20 @@ def _worked_through(made: set[Any], more: set[Any]) -> set[Any]:
         made.add(item)
         made.discard(min(made, key=repr))
     return made
+
+
+CHANGES: dict[str, Callable[[set[Any], set[Any]], Any]] = {
+    "added": lambda made, more: made.__ior__(more),
+    "united": lambda made, more: made | more,
+    "less": lambda made, more: made - more,
+    "common": lambda made, more: made & {*more, *list(made)[::2]},
+    "taken out": lambda made, more: made.__isub__({*more, *list(made)[::3]}),
+    "popped": lambda made, more: [made.pop() for _ in range(min(len(made), len(more)))] and made,
+    "worked through": _worked_through,
+    "frozen": lambda made, more: frozenset(made | more),
+    "frozen from a list": lambda made, more: frozenset([*made, *more]),
+    "either": lambda made, more: frozenset([*made, *more]) ^ frozenset(list(made)[::3]),
+}
 
 
 @settings(max_examples=400, deadline=None)
