@@ -66,6 +66,8 @@ IMMUTABLE = frozenset(
 )
 _PLAIN = frozenset({int, float, str, bytes, bool, type(None), complex})
 
+# Makes nearly all objects, of their class alone.
+_NEW = object().__reduce_ex__(4)[0]
 # Keys of dictionaries up to this size are likely to be attributes, which come again.
 _ATTRIBUTES = 256
 # A list or dictionary of so many plain values is hashed in one piece; below, the walk is cheaper than the pickler.
@@ -104,9 +106,7 @@ def fingerprint(
     walker = Walker(namespace, trace if trace is not None else Trace(), roots or {})
     try:
         walker.walk(value)
-    except CannotFingerprint:
-        raise
-    except RecursionError:
+    except (CannotFingerprint, RecursionError):
         raise
     except Exception as error:  # a reduce method may raise anything
         message = f"{type(value).__name__}: {type(error).__name__}: {error}"
@@ -138,10 +138,10 @@ class Walker(Stream):
         known: Walker | None = None,
     ) -> None:
         super().__init__()
-        # Of each type how it is walked and whether the notebook says what pickle sees of it; attributes as they are
-        # hashed; the names of classes that a module holds.
+        # Of each type how it is walked and its name as it is hashed, attributes as they are; the names of classes that
+        # a module holds.
         self.walks: dict[type, Callable[[Walker, Any], None]] = known.walks if known else {}
-        self.hooked: dict[type, bool] = known.hooked if known else {}
+        self.named: dict[type, bytes] = known.named if known else {}
         self.keys: dict[str, bytes] = known.keys if known else {}
         self.classes: dict[type, str] = known.classes if known else {}
         self.seen: dict[int, int] = {}
@@ -151,8 +151,9 @@ class Walker(Stream):
         self.in_frame = 0
         # Of each owner of memory the first array that lay in it, with its number.
         self.lying: dict[int, tuple[int, MemoryPlace]] = {}
-        # How deep inside objects of Matplotlib.
+        # How deep inside objects of Matplotlib, and the constants that are met there.
         self.in_figure: int = known.in_figure if known else 0
+        self.constants: Mapping[int, Any] = known.constants if known else {}
         # The sets whose elements are being hashed apart, from the outermost in: what leads back into one is a cycle.
         self.within: tuple[int, ...] = known.within if known else ()
 
@@ -164,21 +165,22 @@ class Walker(Stream):
 
     def met(self, value: Any) -> bool:
         """Say whether a value with identity was met before, and then hash its number; else give it one."""
-        known = self.seen.get(id(value))
+        known = self.seen.get(key := id(value))
         if known is not None:
             self.gathered += AGAIN + known.to_bytes(8, "little")
             return True
-        self.seen[id(value)] = len(self.seen)
+        self.seen[key] = len(self.seen)
         self.trace.alive.append(value)
         return False
 
     def been_through(self, value: Any) -> bool:
         """Note an object that can change; say whether the walk over another value has been through it."""
-        if self.constant(value):
+        if self.constants and self.constant(value):
             return False
-        self.trace.shared.add(id(value))
-        self.trace.numbers[id(value)] = self.seen[id(value)]
-        name = self.trace.elsewhere.get(id(value))
+        key, trace = id(value), self.trace
+        trace.shared.add(key)
+        trace.numbers[key] = self.seen[key]
+        name = trace.elsewhere.get(key)
         if name is None:
             return False
         self.tag("elsewhere", name.encode())
@@ -186,7 +188,7 @@ class Walker(Stream):
 
     def constant(self, value: Any) -> bool:
         """Say whether an object is a library's own, met where the library put it; then it is not shared."""
-        if not self.in_figure or id(value) not in self.trace.constants:
+        if id(value) not in self.constants:
             return False
         self.trace.met.add(id(value))
         return True
@@ -233,17 +235,17 @@ class Walker(Stream):
     def reduced(self, value: Any, left_out: frozenset[str] = frozenset()) -> None:
         """Hash an object by what pickle would store of it, but for attributes that are no content."""
         kind = type(value)
-        hooked = self.hooked.get(kind)
-        if hooked is None:
-            hooked = self.hooked[kind] = self.namespace is not None and has_hooks(kind, self.namespace)
-        if hooked:
-            message = f"{kind.__name__} says itself what pickle sees of it"
-            raise CannotFingerprint(message)
+        named = self.named.get(kind)
+        if named is None:
+            if self.namespace is not None and has_hooks(kind, self.namespace):
+                message = f"{kind.__name__} says itself what pickle sees of it"
+                raise CannotFingerprint(message)
+            named = self.named[kind] = part("object", f"{kind.__module__}.{kind.__qualname__}".encode())
+            self.trace.modules.add(kind.__module__)
         reducer = copyreg.dispatch_table.get(kind)
         reduced: Any = reducer(value) if reducer is not None else quiet_reduce(value)
-        self.trace.modules.add(kind.__module__)
         fingerprint_data.note_held_arrays(self, value)
-        self.tag("object", f"{kind.__module__}.{kind.__qualname__}".encode())
+        self.gathered += named
         if isinstance(reduced, str):
             self.tag("global", reduced.encode())
             return
@@ -251,9 +253,9 @@ class Walker(Stream):
         if kind.__module__ == "__main__":
             self.walk(kind)
         make, arguments, *rest = reduced
-        self.walk(make)
-        # `__newobj__`'s first argument is the class, hashed by name above; walking it again costs nothing.
-        self.walk(tuple(arguments))
+        if make is not _NEW or len(arguments) > 1 or arguments[0] is not kind:
+            self.walk(make)
+            self.walk(tuple(arguments))
         state, items, pairs = (*rest, None, None, None)[:3]
         if left_out and type(state) is dict:
             # Sorted, because those left out may have come in another order when it was loaded.

@@ -45,9 +45,13 @@ def walk_of(kind: type) -> Callable[[Walker, object], None] | None:
 
 
 def _walk(walker: Walker, value: object, *, left_out: frozenset[str]) -> None:
+    if not walker.in_figure:
+        walker.constants = walker.trace.constants()
     walker.in_figure += 1
     try:
         if not walker.met(value) and not walker.been_through(value):
             walker.reduced(value, left_out)
     finally:
         walker.in_figure -= 1
+        if not walker.in_figure:
+            walker.constants = {}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from mlops_nb.artifacts.figure_constants import Place
 
@@ -38,9 +38,9 @@ class Trace:
     because an id is unique only as long as its object lives. `refs` are the tokens of the roots that were met,
     `nans` the NaN objects, which a container finds by identity. `numbers` are the numbers that the shared objects got.
     `elsewhere` is given, not filled: what mutable objects are called that walks over other values have been through.
-    Such an object is hashed as that name and not walked again. `constants` are given too, by their ids: what a library
-    holds beside the values that refer to it, which is not shared by these; `met` collects those that were met. `places`
-    tells of arrays, by their ids in the order in which they were met, where they lie.
+    Such an object is hashed as that name and not walked again. `constants` are given too, by their ids, to who asks:
+    what a library holds beside the values that refer to it, which is not shared by these; `met` collects those that
+    were met. `places` tells of arrays, by their ids in the order in which they were met, where they lie.
     """
 
     shared: set[int] = field(default_factory=set)
@@ -53,6 +53,6 @@ class Trace:
     nans: dict[int, float] = field(default_factory=dict)
     numbers: dict[int, int] = field(default_factory=dict)
     elsewhere: Mapping[int, str] = field(default_factory=dict)
-    constants: Mapping[int, Place | None] = field(default_factory=dict)
+    constants: Callable[[], Mapping[int, Place | None]] = dict
     met: set[int] = field(default_factory=set)
     places: dict[int, MemoryPlace] = field(default_factory=dict)

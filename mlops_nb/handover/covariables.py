@@ -361,7 +361,7 @@ def _store(  # noqa: PLR0913, PLR0917 - what is stored, and how it hangs togethe
     unknown = group.fingerprint.startswith(UNKNOWN)
     roots = {key: token for key, token in others.items() if token in trace.refs or unknown}
     roots |= {key: process.roots.nan(value) for key, value in trace.nans.items()}
-    constants = {key: place for key in trace.met if (place := trace.constants[key]) is not None}
+    constants = {key: place for key in trace.met if (place := trace.constants()[key]) is not None}
     try:
         sets = recipes(trace.alive)
     except LookupError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import secrets
 import sys
 import threading
@@ -37,7 +38,8 @@ def groups_of(held: Mapping[str, Any], namespace: Mapping[str, Any], by_id: Mapp
     # `axes`. Who meets it shares it and is joined for that below, so only variables of one group name each other's
     # objects, and the many variables around one figure cost one walk over it.
     elsewhere: dict[int, str] = {}
-    constants = library_constants()
+    # Looked for once, and only if there is a figure.
+    constants = functools.cache(library_constants)
     for name in sorted(held):
         trace = Trace(elsewhere=elsewhere, constants=constants)
         others = {key: token for key, token in by_id.items() if key != id(held[name])}

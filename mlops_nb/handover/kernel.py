@@ -8,13 +8,15 @@ only wires back.
 
 from __future__ import annotations
 
+import functools
+import gc
 import importlib
 import json
 import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 from mlops_nb.artifacts import ArtifactStore, fingerprint
 from mlops_nb.handover.ambient import (
@@ -42,11 +44,12 @@ from mlops_nb.handover.seeding import seed_streams
 from mlops_nb.handover.state import Covariable, Delta, State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 EVIDENCE_MIME = "application/vnd.mlops-nb.evidence+json"
 _KEPT = "_mlops_nb_session"
 _BASELINE = "_mlops_nb_baseline"
+_P = ParamSpec("_P")
 
 
 @dataclass
@@ -74,6 +77,22 @@ def prepare(seed: int | None = None) -> None:
 
 class CameBackDifferent(Exception):  # noqa: N818 - the name of the fact, which the run reads from the notebook
     """Values that were thawed are not what was frozen; the message is a JSON list of their names."""
+
+
+def _collected_later(act: Callable[_P, None]) -> Callable[_P, None]:
+    """Keep the cyclic collector from walking through all that the notebook holds again and again meanwhile."""
+
+    @functools.wraps(act)
+    def without_collector(*args: _P.args, **kwargs: _P.kwargs) -> None:
+        enabled = gc.isenabled()
+        gc.disable()
+        try:
+            act(*args, **kwargs)
+        finally:
+            if enabled:
+                gc.enable()
+
+    return without_collector
 
 
 def begin(  # noqa: PLR0913 - what a step begins with
@@ -183,6 +202,7 @@ def go_on(store_url: str, state_digest: str, parts: Iterable[str] | None = None)
     session.files.listening = True
 
 
+@_collected_later
 def end(
     step: str,
     imports: Iterable[str] = (),

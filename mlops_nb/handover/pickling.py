@@ -110,12 +110,16 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         self._owners = owners
         self._in_band = buffer_callback is None
         # What stands for an object is made once, so that pickle stores it once.
-        self._known: dict[int, str | tuple[Any, ...]] = {**roots, **_told(sets)}
+        self._known: dict[int, str | tuple[Any, ...]] = {**dict.fromkeys(constants, _CONSTANT), **roots, **_told(sets)}
         self._constants = constants
+        # Types whose instances are reduced as pickle itself does: a figure has thousands.
+        self._as_pickle_does: set[type] = set()
 
     def reducer_override(self, obj: Any) -> Any:
         """Reduce what cloudpickle would reduce to something else than it was."""
         kind = type(obj)
+        if kind in self._as_pickle_does:
+            return NotImplemented
         if kind is types.FunctionType:
             if obj.__globals__ is self._namespace:
                 return self._reduce_function(obj)
@@ -131,13 +135,21 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         elif is_array(kind):
             return reduce_array(obj, self._owners, in_band=self._in_band)
         else:
-            check(obj, self._namespace)
-            known = _OF_LIBRARIES.get((kind.__module__, kind.__name__))
-            if known is not None:
-                return known(obj)
-            if isinstance(obj, type):
-                return _with_members_in_order(obj, super().reducer_override(obj))
+            return self._reduce_other(obj, kind)
         return super().reducer_override(obj)
+
+    def _reduce_other(self, obj: Any, kind: type) -> Any:
+        check(obj, self._namespace)
+        known = _OF_LIBRARIES.get((kind.__module__, kind.__name__))
+        if known is not None:
+            return known(obj)
+        reduced = super().reducer_override(obj)
+        if isinstance(obj, type):
+            return _with_members_in_order(obj, reduced)
+        # Of these it depends on more than the type.
+        if kind is not _LRU_CACHE and not isinstance(obj, BaseException | types.ModuleType):
+            self._as_pickle_does.add(kind)
+        return reduced
 
     def _reduce_function(self, function: types.FunctionType) -> Any:
         token = self._identities.token(function, self._namespace) if stateless(function) else None
@@ -186,7 +198,7 @@ class ReferringPickler(NotebookPickler):
     def persistent_id(self, obj: Any) -> str | tuple[Any, ...] | None:
         """Return the token of an object that is stored elsewhere, or what brings a constant or a set about."""
         known = self._known.get(id(obj))
-        if known is None and id(obj) in self._constants:
+        if known is _CONSTANT:
             place = self._constants[id(obj)]
             known = self._known[id(obj)] = ("constant", place, fingerprint(obj), self._alone(obj))
         return known
@@ -194,6 +206,10 @@ class ReferringPickler(NotebookPickler):
     def _alone(self, constant: Any) -> bytes:
         pickled, _ = dumps(constant, namespace=self._namespace, identities=self._identities, in_band=True)
         return pickled
+
+
+# Stands for a constant until it is met.
+_CONSTANT = ("constant",)
 
 
 def _told(sets: Mapping[int, Recipe]) -> dict[int, tuple[Any, ...]]:

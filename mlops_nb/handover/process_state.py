@@ -163,7 +163,18 @@ def _read_history(shell: Any) -> dict[str, Any]:
 
 def project_modules() -> list[tuple[str, types.ModuleType]]:
     """Return the loaded modules that belong to the person's project: code beside the notebook may hold state."""
-    return [(name, module) for name, module in list(sys.modules.items()) if is_of_project(name)]
+    found = []
+    for name, module in list(sys.modules.items()):
+        if _of_libraries.get(name) is not module:
+            if is_of_project(name):
+                found.append((name, module))
+            else:
+                _of_libraries[name] = module
+    return found
+
+
+# Of the modules that do not belong to the project those that were asked about: thousands, after each step.
+_of_libraries: dict[str, types.ModuleType] = {}
 
 
 # This package, the notebook itself, and what every interpreter runs by itself when it starts.
