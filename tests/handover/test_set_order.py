@@ -65,9 +65,9 @@ def test_a_set_comes_back_in_its_order(first: list[Any], changes: list[tuple[str
     if isinstance(made, frozenset):
         made, again = set(made), set(again)
     for number in range(0, 30, 3):
-        more = {f"more {number}", number * 2654435761 % 1009, -number}
-        again.update(more)
-        made.update(more)
+        added = {f"more {number}", number * 2654435761 % 1009, -number}
+        again.update(added)
+        made.update(added)
         assert list(again) == list(made)
         assert again.pop() == made.pop()
 
