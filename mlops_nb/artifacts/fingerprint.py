@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_nb.artifacts import fingerprint_data
 from mlops_nb.artifacts.fingerprint_stream import AGAIN, CONSTANTS, FLOAT, INT, STR, Stream, part
 from mlops_nb.artifacts.fingerprint_trace import MemoryPlace, Trace
-from mlops_nb.artifacts.set_table import has_known_order, layout
+from mlops_nb.artifacts.set_table import has_known_order, is_stable, layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -66,8 +66,6 @@ IMMUTABLE = frozenset(
 )
 _PLAIN = frozenset({int, float, str, bytes, bool, type(None), complex})
 
-# Makes nearly all objects, of their class alone.
-_NEW = object().__reduce_ex__(4)[0]
 # Keys of dictionaries up to this size are likely to be attributes, which come again.
 _ATTRIBUTES = 256
 # A list or dictionary of so many plain values is hashed in one piece; below, the walk is cheaper than the pickler.
@@ -253,9 +251,9 @@ class Walker(Stream):
         if kind.__module__ == "__main__":
             self.walk(kind)
         make, arguments, *rest = reduced
-        if make is not _NEW or len(arguments) > 1 or arguments[0] is not kind:
-            self.walk(make)
-            self.walk(tuple(arguments))
+        self.walk(make)
+        # `__newobj__`'s first argument is the class: a function may have made it, then this is the walk over its body.
+        self.walk(tuple(arguments))
         state, items, pairs = (*rest, None, None, None)[:3]
         if left_out and type(state) is dict:
             # Sorted, because those left out may have come in another order when it was loaded.
@@ -325,6 +323,8 @@ def _unordered(walker: Walker, value: set[Any] | frozenset[Any]) -> None:
         digests.append((inner.digest(), item))
     if has_known_order(value):
         walker.tag("order", "".join(digest for digest, _ in digests).encode() + layout(value))
+    elif type(value) is set and all(map(is_stable, value)):
+        walker.trace.unordered.add(id(value))
     digests.sort(key=lambda pair: pair[0])
     walker.tag("items", "".join(digest for digest, _ in digests).encode())
     # Once more, now that there is an order: what an element shares with the rest of the value is content too.

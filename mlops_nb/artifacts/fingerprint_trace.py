@@ -40,7 +40,8 @@ class Trace:
     `elsewhere` is given, not filled: what mutable objects are called that walks over other values have been through.
     Such an object is hashed as that name and not walked again. `constants` are given too, by their ids, to who asks:
     what a library holds beside the values that refer to it, which is not shared by these; `met` collects those that
-    were met. `places` tells of arrays, by their ids in the order in which they were met, where they lie.
+    were met. `unordered` are the sets of which it is not known whether another process has them in this order.
+    `places` tells of arrays, by their ids in the order in which they were met, where they lie.
     """
 
     shared: set[int] = field(default_factory=set)
@@ -55,4 +56,5 @@ class Trace:
     elsewhere: Mapping[int, str] = field(default_factory=dict)
     constants: Callable[[], Mapping[int, Place | None]] = dict
     met: set[int] = field(default_factory=set)
+    unordered: set[int] = field(default_factory=set)
     places: dict[int, MemoryPlace] = field(default_factory=dict)

@@ -44,8 +44,11 @@ def is_stable(item: Any) -> bool:
 
 
 def has_known_order(value: Any) -> bool:
-    """Tell whether another process that made a set like this one would have it in this order."""
-    if sys.flags.hash_randomization:
+    """Tell whether another process that made a set like this one would have it in this order.
+
+    Frozen sets of texts are made anew whenever the code that has them as constants is (`PyCode_New` interns the texts).
+    """
+    if sys.flags.hash_randomization or type(value) is frozenset:
         return all(type(item) in _NUMBERS and is_stable(item) for item in value)
     return all(map(is_stable, value))
 

@@ -363,8 +363,8 @@ def _store(  # noqa: PLR0913, PLR0917 - what is stored, and how it hangs togethe
     roots |= {key: process.roots.nan(value) for key, value in trace.nans.items()}
     constants = {key: place for key in trace.met if (place := trace.constants()[key]) is not None}
     try:
-        sets = recipes(trace.alive)
-    except LookupError as error:
+        sets = deeply(lambda: recipes(trace.alive))
+    except (LookupError, RecursionError) as error:
         return replace(item, problem=f"a set in it: {error.args[0]}")
     owners = frozenset(trace.memory & trace.framed) | _shared_owners(trace)
 

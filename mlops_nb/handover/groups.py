@@ -88,7 +88,7 @@ def _whole(parts: Sequence[Group], tokens: Mapping[str, str]) -> Group:
     names = tuple(sorted(tokens))
     whole = Trace(constants=parts[0].trace.constants)
     for part in parts:
-        for kind in ("shared", "memory", "framed", "globals", "modules", "refs", "nans", "met"):
+        for kind in ("shared", "memory", "framed", "globals", "modules", "refs", "nans", "met", "unordered"):
             getattr(whole, kind).update(getattr(part.trace, kind))
         whole.alive += part.trace.alive
     whole.refs -= set(tokens.values())

@@ -7,6 +7,7 @@ with `@`, and so share their objects.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
 import types
@@ -163,18 +164,7 @@ def _read_history(shell: Any) -> dict[str, Any]:
 
 def project_modules() -> list[tuple[str, types.ModuleType]]:
     """Return the loaded modules that belong to the person's project: code beside the notebook may hold state."""
-    found = []
-    for name, module in list(sys.modules.items()):
-        if _of_libraries.get(name) is not module:
-            if is_of_project(name):
-                found.append((name, module))
-            else:
-                _of_libraries[name] = module
-    return found
-
-
-# Of the modules that do not belong to the project those that were asked about: thousands, after each step.
-_of_libraries: dict[str, types.ModuleType] = {}
+    return [(name, module) for name, module in list(sys.modules.items()) if is_of_project(name)]
 
 
 # This package, the notebook itself, and what every interpreter runs by itself when it starts.
@@ -184,7 +174,13 @@ _NO_PROJECTS = frozenset({"__main__", "mlops_nb", "sitecustomize", "usercustomiz
 def is_of_project(name: str, origin: str | None = None) -> bool:
     """Say whether a module's file (`origin`, where it is not loaded yet) is neither Python's nor a package's."""
     file = origin or getattr(sys.modules.get(name), "__file__", None)
-    if file is None or name.split(".", maxsplit=1)[0] in _NO_PROJECTS:
+    return file is not None and _belongs_to_project(name, file)
+
+
+@functools.cache
+def _belongs_to_project(name: str, file: str) -> bool:
+    # Asked of thousands of modules after each step.
+    if name.split(".", maxsplit=1)[0] in _NO_PROJECTS:
         return False
     return not file.startswith((sys.prefix, sys.base_prefix)) and "-packages" not in file
 
