@@ -31,7 +31,13 @@ GIT_CONFIG = """\
 
 
 # The tests of these are spread over the workers by the first word of their parameter.
-SPREAD = ("tests/cases/", "tests/docs/test_docs_run.py", "tests/examples/", "tests/faults/test_kills.py")
+SPREAD = (
+    "tests/cases/test_fidelity.py",
+    "tests/cases/test_random_programs.py",
+    "tests/docs/test_docs_run.py",
+    "tests/examples/",
+    "tests/faults/test_kills.py",
+)
 
 # How long an example takes says nothing on a busy machine.
 hypothesis.settings.register_profile("untimed", deadline=None)

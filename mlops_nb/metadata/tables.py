@@ -1,4 +1,4 @@
-"""The tables of the log, as the newest revision has them; `migrations/` is how a store gets there.
+"""The tables of the log, as the newest revision has them; `migrations/` is how an older store gets there.
 
 `run` and `step_run` hold the current status beside its history in `execution_event`. Every other table only grows,
 and the database itself refuses to change or remove its rows (revision 0002).
@@ -7,6 +7,7 @@ and the database itself refuses to change or remove its rows (revision 0002).
 from __future__ import annotations
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Boolean,
     Column,
@@ -21,6 +22,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy import event as sqlalchemy_event
 
 from mlops_nb.metadata.columns import Json, Prose, RowId, UtcTime
 
@@ -263,8 +265,8 @@ verdict = Table(
     "verdict",
     metadata,
     Column("id", RowId, primary_key=True),
-    Column("run", ForeignKey("run.id")),
-    Column("step_run", ForeignKey("step_run.id")),
+    Column("run", ForeignKey("run.id", name="fk_verdict_run_run")),
+    Column("step_run", ForeignKey("step_run.id", name="fk_verdict_step_run_step_run")),
     Column("model", String),
     Column("version", Integer),
     Column("judge", String, nullable=False),
@@ -273,7 +275,39 @@ verdict = Table(
     Column("content", Json, nullable=False),
     Column("at", UtcTime, nullable=False),
     Column("who", Prose, nullable=False),
-    ForeignKeyConstraint(["model", "version"], ["model_version.model", "model_version.version"]),
+    ForeignKeyConstraint(
+        ["model", "version"],
+        ["model_version.model", "model_version.version"],
+        name="fk_verdict_model_version_model_version",
+    ),
     Index(None, "run", "id"),
     Index(None, "model", "version", "id"),
 )
+
+
+def _keep_facts() -> None:
+    """Let a new database refuse what revision 0002 and those after it let an old one refuse."""
+
+    def when_made(what: MetaData | Table, moment: str, statement: str, dialect: str) -> None:
+        execute: DDL = DDL(statement)  # type: ignore[no-untyped-call]
+        sqlalchemy_event.listen(what, moment, execute.execute_if(dialect=dialect))
+
+    when_made(
+        metadata,
+        "before_create",
+        "CREATE FUNCTION mlops_nb_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'rows of %% are facts and never change', TG_TABLE_NAME; END $$",
+        "postgresql",
+    )
+    for table in metadata.tables.values():
+        if table in {run, step_run}:
+            continue
+        for act in ("UPDATE", "DELETE"):
+            trigger = f"CREATE TRIGGER {table.name}_no_{act.lower()} BEFORE {act} ON {table.name}"
+            refuse = f"BEGIN SELECT RAISE(ABORT, 'rows of {table.name} are facts and never change'); END"
+            when_made(table, "after_create", f"{trigger} {refuse}", "sqlite")
+            refuse = "FOR EACH ROW EXECUTE FUNCTION mlops_nb_append_only()"
+            when_made(table, "after_create", f"{trigger} {refuse}", "postgresql")
+
+
+_keep_facts()

@@ -27,6 +27,7 @@ OURS = "**/mlops-nb/api/**"
 SOON_MS = 10_000
 WAITS = """\
 import os, time
+open({begun!r}, "w").close()
 while not os.path.exists({go!r}):
     time.sleep(0.05)"""
 
@@ -43,6 +44,10 @@ class Long:
         """Let the second step end."""
         self.told.touch()
 
+    def is_waiting(self) -> bool:
+        """Tell whether the second step is under way."""
+        return begun(self.told).exists()
+
     def status(self) -> str:
         """Return how the newest run stands, as the record says; nothing where there is none."""
         with mlops_nb.find_project(self.notebook.parent).log() as log:
@@ -50,12 +55,17 @@ class Long:
         return str(found[0].status) if found else ""
 
 
+def begun(told: Path) -> Path:
+    return told.with_name("begun")
+
+
 @pytest.fixture
 def long(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Long]:
     """Write the notebook below the root, in a folder of the test's name; in the end no run is left to wait."""
     folder = str(request.node.name)
     told = lab.root / folder / ".lab" / "go"
-    cells = [("step:load", "x = 1"), ("step:wait", WAITS.format(go=str(told))), ("step:tell", "print(x)")]
+    waits = WAITS.format(begun=str(begun(told)), go=str(told))
+    cells = [("step:load", "x = 1"), ("step:wait", waits), ("step:tell", "print(x)")]
     notebook = write(lab.root / folder / "long.ipynb", cells)
     told.parent.mkdir()
     made = Long(notebook, f"{folder}/{notebook.name}", told)
@@ -180,7 +190,7 @@ def test_a_page_that_slept_finds_the_run_that_was_started_meanwhile(lab: Lab, lo
 
     events.lost = True
     started = Started(long.notebook.parent, "run", long.notebook.name)
-    eventually(lambda: long.status() == "running")
+    eventually(long.is_waiting)
     expect(verb(page, "run")).to_be_visible()
 
     page.clock.fast_forward("30:00")

@@ -44,7 +44,7 @@ def environment(**more: str) -> dict[str, str]:
     return {**kept, "TERM": "xterm-256color", **more}
 
 
-def call(folder: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Ended:
+def call(folder: Path, *arguments: str, env: Mapping[str, str] | None = None, timeout: float = 240) -> Ended:
     """Run the command to its end."""
     done = subprocess.run(
         [MLOPS_NB, *arguments],
@@ -53,7 +53,7 @@ def call(folder: Path, *arguments: str, env: Mapping[str, str] | None = None) ->
         capture_output=True,
         text=True,
         check=False,
-        timeout=240,
+        timeout=timeout,
     )
     return Ended(done.returncode, done.stdout, done.stderr)
 

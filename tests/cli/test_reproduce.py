@@ -48,8 +48,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def reproduced(folder: Path, *more: str) -> Ended:
-    return call(folder, "reproduce", "last", "--json", *more)
+def reproduced(folder: Path, *more: str, timeout: float = 240) -> Ended:
+    return call(folder, "reproduce", "last", "--json", *more, timeout=timeout)
 
 
 @pytest.mark.row(5)
@@ -179,6 +179,8 @@ def test_a_step_that_was_cached_starts_from_the_seed_of_the_run_that_did_its_wor
     assert reproduced(tmp_path).json["verdict"] == "identical"
 
 
+# A couple of hundred packages are fetched and unpacked.
+@pytest.mark.timeout(20 * 60)
 @pytest.mark.row(5)
 @pytest.mark.row(39)
 def test_it_comes_out_again_and_its_model_predicts_in_an_environment_built_anew_from_the_record(tmp_path: Path) -> None:
@@ -198,7 +200,7 @@ def test_it_comes_out_again_and_its_model_predicts_in_an_environment_built_anew_
     assert call(tmp_path, "run", "n.ipynb", env={"JUPYTER_PATH": str(tmp_path / "jupyter")}).code == 0
     # The kernel is of an environment that this machine no longer has; the one built anew takes its name.
     assert reproduced(tmp_path).code == 2
-    ended = reproduced(tmp_path, "--env", "rebuild")
+    ended = reproduced(tmp_path, "--env", "rebuild", timeout=15 * 60)
     assert ended.code == 0, ended.out + ended.err
     assert ended.json["verdict"] == "identical"
     # All packages are there with their versions, and nothing else.

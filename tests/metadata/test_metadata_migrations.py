@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import MetaData, Table, insert, select, text
+from sqlalchemy import MetaData, Table, insert, inspect, select, text
 
 from mlops_nb.metadata import MetadataStore, Origin, PipelineVersion, RunStart, StoreFailed, StoreFromNewerVersion
 from mlops_nb.metadata.engines import connect
@@ -14,7 +14,7 @@ from mlops_nb.metadata.revisions import upgrade
 from mlops_nb.metadata.tables import HEAD, REVISION_TABLE, REVISIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from sqlalchemy import Engine
 
@@ -109,6 +109,56 @@ def contents(engine: Engine) -> dict[str, list[dict[str, Any]]]:
             ]
             for name, rows in ROWS.items()
         }
+
+
+def flat(given: Any) -> Iterator[Any]:
+    """Yield what is in nested dictionaries, with the names."""
+    if not isinstance(given, dict):
+        yield given
+        return
+    for name, item in given.items():
+        yield name
+        yield from flat(item)
+
+
+def schema(url: str) -> dict[str, Any]:
+    """Return all that the database knows of its tables, without the order in which a table's columns came."""
+    engine = connect(url)
+    with engine.connect() as connection:
+        seen = inspect(connection)
+        told = {
+            name: {
+                "columns": sorted(repr({**column, "type": str(column["type"])}) for column in seen.get_columns(name)),
+                "key": seen.get_pk_constraint(name),
+                "foreign": sorted(map(repr, seen.get_foreign_keys(name))),
+                "unique": sorted(map(repr, seen.get_unique_constraints(name))),
+                "indexes": sorted(repr(list(map(str, flat(index)))) for index in seen.get_indexes(name)),
+            }
+            for name in seen.get_table_names()
+        }
+        triggers = (
+            "SELECT name, sql FROM sqlite_master WHERE type IN ('trigger', 'view')"
+            if engine.dialect.name == "sqlite"
+            else "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal "
+            "UNION SELECT proname, prosrc FROM pg_proc WHERE proname LIKE 'mlops%'"
+        )
+        told["triggers"] = {name: " ".join(sql.split()) for name, sql in connection.execute(text(triggers))}
+    engine.dispose()
+    return told
+
+
+def test_a_new_store_is_what_all_revisions_make(url: str, request: pytest.FixtureRequest) -> None:
+    MetadataStore.open(url).close()
+    server = request.getfixturevalue("postgresql") if url.startswith("postgresql") else None
+    other = server.new_database() if server is not None else f"{url}.migrated"
+    for revision in REVISIONS:
+        # One by one, each from the one before.
+        engine = connect(other)
+        upgrade(engine, revision)
+        engine.dispose()
+    made = schema(url)
+    assert made == schema(other)
+    assert len(made["triggers"]) >= 26
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
