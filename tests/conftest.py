@@ -39,6 +39,9 @@ SPREAD = (
     "tests/faults/test_kills.py",
 )
 
+# A browser, JupyterLab and a run are as much as two cores do at a time.
+ONE_AT_A_TIME = "tests/browser/"
+
 # How long an example takes says nothing on a busy machine.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
@@ -81,6 +84,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
     class ByFile(LoadScopeScheduling):  # type: ignore[misc] # pytest-xdist has no types
         def _split_scope(self, nodeid: str) -> str:
             file, _, test = nodeid.partition("::")
+            if file.startswith(ONE_AT_A_TIME):
+                return ONE_AT_A_TIME
             _, _, parameter = test.partition("[")
             return f"{file}[{parameter.rstrip(']').partition('-')[0]}" if file.startswith(SPREAD) else file
 

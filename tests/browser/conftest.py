@@ -29,7 +29,7 @@ def browser() -> Iterator[Browser]:
             pytest.fail("There is no Chromium: install Debian's package `chromium`.")
         pytest.skip("There is no Chromium on the PATH.")
     # What is shown in a moment takes longer where two cores run three workers.
-    expect.set_options(timeout=30_000)
+    expect.set_options(timeout=60_000)
     with sync_playwright() as driver:
         started = driver.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"])
         yield started
@@ -48,7 +48,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 def page(context: BrowserContext) -> Page:
     """Open an empty tab."""
     opened = context.new_page()
-    opened.set_default_timeout(30_000)
+    opened.set_default_timeout(60_000)
     return opened
 
 

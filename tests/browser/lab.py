@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LIGHT, DARK = "JupyterLab Light", "JupyterLab Dark"
 HIGH_CONTRAST = "JupyterLab Dark High Contrast"
 _READY_S = 90
-_PATIENCE_MS = 60_000
+_PATIENCE_MS = 180_000
 # The toolbar's light says idle before there is a kernel; a cell run then opens a dialog and waits for ever.
 _IDLE = """() => {
     const kernel = window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel;

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import ConsoleMessage, Locator, Page
 
 # A run is two processes and a kernel a step; on a busy machine that takes its time.
-PATIENCE_MS = 120_000
-expect.set_options(timeout=30_000)
+PATIENCE_MS = 240_000
+expect.set_options(timeout=60_000)
 _OURS = "/lab/extensions/mlops-nb/"
 _CELLS = """() => window.jupyterapp.shell.currentWidget.context.model.sharedModel.cells.map(
     cell => [(cell.getMetadata('tags') ?? []).join(' '), cell.getMetadata('mlops_nb') ?? {}, cell.getSource()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from tests.notebook_factory import write
 from tests.widgets.recorded import many_runs, three_runs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from playwright.sync_api import Browser, Locator, Page
@@ -66,14 +67,14 @@ def desk(browser: Browser, lab: Lab) -> Iterator[Desk]:
     notebook = write(folder / "look.ipynb", CELLS)
     context = browser.new_context(viewport={"width": 1400, "height": 1100})
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(60_000)
     broken: list[str] = []
     page.on("pageerror", lambda error: broken.append(str(error)))
     page.on("dialog", lambda dialog: broken.append(dialog.message))
     open_notebook(page, lab, "income/look.ipynb", workspace="comparison")
     run_all(page)
     for cell in (RUNS, VERSIONS, THOUSAND):
-        expect(output_of(page, cell).locator(".mn-widget tbody tr[data-id]").first).to_be_visible(timeout=60_000)
+        expect(output_of(page, cell).locator(".mn-widget tbody tr[data-id]").first).to_be_visible(timeout=120_000)
     yield Desk(page, lab, notebook, runs)
     context.close()
     assert not broken
@@ -81,6 +82,14 @@ def desk(browser: Browser, lab: Lab) -> Iterator[Desk]:
 
 def ids(view: Locator) -> list[Any]:
     return list(view.locator("tbody tr[data-id]").evaluate_all("rows => rows.map(row => row.dataset.id)"))
+
+
+def becomes(ask: Callable[[], object], expected: object) -> None:
+    """Wait until an answer of the page is what it should be."""
+    deadline = time.monotonic() + 30
+    while ask() != expected and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert ask() == expected
 
 
 def header(view: Locator, name: str) -> Locator:
@@ -103,7 +112,7 @@ def lines(view: Locator) -> list[Any]:
 @pytest.mark.row(4)
 def test_a_click_on_a_metric_puts_its_best_first_and_another_turns_it_round(desk: Desk) -> None:
     view = desk.view(RUNS)
-    assert ids(view) == list(reversed(desk.runs))
+    becomes(lambda: ids(view), list(reversed(desk.runs)))
     assert view.locator("td.mn-best").count() >= 3
     loss = header(view, "log_loss")
     expect(loss).to_contain_text("lower is better")
@@ -114,10 +123,10 @@ def test_a_click_on_a_metric_puts_its_best_first_and_another_turns_it_round(desk
     expect(view.locator("tbody tr[data-id]").first.locator(".mn-star").first).to_be_visible()
     loss.locator("button").click()
     expect(loss).to_have_attribute("aria-sort", "descending")
-    assert ids(view) == list(reversed(rising))
+    becomes(lambda: ids(view), list(reversed(rising)))
     loss.locator("button").click()
     expect(loss).to_have_attribute("aria-sort", "none")
-    assert ids(view) == list(reversed(desk.runs))
+    becomes(lambda: ids(view), list(reversed(desk.runs)))
 
 
 def test_the_keyboard_alone_sorts_walks_the_rows_and_selects(desk: Desk) -> None:
@@ -134,8 +143,8 @@ def test_the_keyboard_alone_sorts_walks_the_rows_and_selects(desk: Desk) -> None
     before = selected(view)
     view.locator('tr[tabindex="0"]').focus()
     page.keyboard.press("ArrowDown")
-    focused = page.evaluate("() => document.activeElement.dataset.id")
-    assert focused == ids(view)[1]
+    focused = ids(view)[1]
+    becomes(lambda: page.evaluate("() => document.activeElement.dataset.id"), focused)
     page.keyboard.press("Space")
     expect(view.locator(f'tr[data-id="{focused}"]')).to_have_attribute("aria-selected", "false")
     # Keys that mean something to JupyterLab, `d` `d` deletes a cell, do not reach it from here.
@@ -143,7 +152,7 @@ def test_the_keyboard_alone_sorts_walks_the_rows_and_selects(desk: Desk) -> None
     page.keyboard.press("d")
     page.keyboard.press("Space")
     expect(view.locator(f'tr[data-id="{focused}"]')).to_have_attribute("aria-selected", "true")
-    assert set(selected(view)) == set(before)
+    becomes(lambda: sorted(selected(view)), sorted(before))
     assert page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell").count() == len(CELLS)
 
 
@@ -153,7 +162,7 @@ def test_words_and_conditions_filter_the_rows(desk: Desk) -> None:
 
     box.fill("c < 2")
     expect(view.locator(".mn-count")).to_have_text("2 of 3")
-    assert ids(view) == [desk.runs[1], desk.runs[0]]
+    becomes(lambda: ids(view), [desk.runs[1], desk.runs[0]])
     box.fill(f"c<2 {desk.runs[0]}")
     expect(view.locator(".mn-count")).to_have_text("1 of 3")
     box.fill("nothing is called so")
@@ -188,7 +197,7 @@ def test_of_a_thousand_runs_only_those_in_sight_are_in_the_page(desk: Desk) -> N
     box.press_sequentially("model=forest mae<0.5", delay=5)
     wanted = [n for n in range(1000) if n % 3 == 0 and (n * 7919 % 1009) / 100 < 0.5]
     expect(view.locator(".mn-count")).to_have_text(f"{len(wanted)} of 1,000")
-    assert ids(view) == [f"20260101-000000-{number:06x}" for number in reversed(wanted)]
+    becomes(lambda: ids(view), [f"20260101-000000-{number:06x}" for number in reversed(wanted)])
     box.fill("")
 
 
@@ -199,7 +208,7 @@ def test_the_curves_of_the_selected_lie_over_each_other_in_the_colours_of_their_
     view = desk.view(RUNS)
 
     expect(view.locator(".mn-chart .mn-title")).to_have_text(["ROC", "Precision and recall", "Calibration"])
-    assert set(lines(view)) == set(desk.runs) == set(selected(view))
+    becomes(lambda: (sorted(lines(view)), sorted(selected(view))), (sorted(desk.runs), sorted(desk.runs)))
     for run in desk.runs:
         stroke = view.locator(f'.mn-chart polyline[data-id="{run}"]').first.evaluate("e => getComputedStyle(e).stroke")
         row = view.locator(f'tr[data-id="{run}"] td.mn-pick').evaluate("e => getComputedStyle(e).boxShadow")
@@ -219,10 +228,10 @@ def test_the_legend_hides_a_curve_and_shows_it_again(desk: Desk) -> None:
 
     key.click()
     expect(key).to_have_attribute("aria-pressed", "false")
-    assert name not in lines(view)
+    becomes(lambda: name in lines(view), expected=False)
     key.press("Enter")
     expect(key).to_have_attribute("aria-pressed", "true")
-    assert name in lines(view)
+    becomes(lambda: name in lines(view), expected=True)
 
 
 def test_a_chart_tells_its_values_to_the_pointer_and_to_the_keyboard(desk: Desk) -> None:
@@ -250,7 +259,7 @@ def test_slices_and_parallel_coordinates_are_a_key_away(desk: Desk) -> None:
     page.keyboard.press("ArrowRight")
     heat = view.locator(".mn-heat")
     expect(heat.locator("tbody th")).to_have_text(["sex: Female", "sex: Male"])
-    assert heat.locator("tbody td").count() == 2 * len(desk.runs)
+    expect(heat.locator("tbody td")).to_have_count(2 * len(desk.runs))
     view.get_by_label("Measure").select_option("people")
     # Groups of people, and no shares any more.
     expect(heat.locator("tbody td").first).to_have_text(re.compile(r"^\d{3,}$"))
@@ -259,9 +268,8 @@ def test_slices_and_parallel_coordinates_are_a_key_away(desk: Desk) -> None:
 
     view.get_by_role("tab", name="Slices").focus()
     page.keyboard.press("ArrowRight")
-    assert set(view.locator(".mn-chart path[data-id]").evaluate_all("e => e.map(each => each.dataset.id)")) == {
-        *desk.runs
-    }
+    paths = view.locator(".mn-chart path[data-id]")
+    becomes(lambda: set(paths.evaluate_all("e => e.map(each => each.dataset.id)")), set(desk.runs))
     page.keyboard.press("ArrowRight")
     expect(view.get_by_role("tab", name="Curves")).to_have_attribute("aria-selected", "true")
 
@@ -380,8 +388,8 @@ def test_a_saved_comparison_lives_on_when_its_kernel_is_gone(desk: Desk, browser
     page.set_default_timeout(30_000)
     open_notebook(page, desk.lab, "income/look.ipynb", workspace="later")
     view = output_of(page, RUNS).locator(".mn-widget")
-    expect(view.locator("tbody tr[data-id]")).to_have_count(3, timeout=60_000)
-    assert ids(view) == list(reversed(desk.runs))
+    expect(view.locator("tbody tr[data-id]")).to_have_count(3, timeout=120_000)
+    becomes(lambda: ids(view), list(reversed(desk.runs)))
     header(view, "c").locator("button").click()
     expect(header(view, "c")).to_have_attribute("aria-sort", "ascending")
     assert ids(view) == [desk.runs[1], desk.runs[0], desk.runs[2]]

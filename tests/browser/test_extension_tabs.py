@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 OURS = "**/mlops-nb/api/**"
 # Within a few seconds, where nothing but the page has to do anything.
-SOON_MS = 10_000
+SOON_MS = 30_000
 WAITS = """\
 import os, time
 open({begun!r}, "w").close()

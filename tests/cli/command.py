@@ -44,7 +44,7 @@ def environment(**more: str) -> dict[str, str]:
     return {**kept, "TERM": "xterm-256color", **more}
 
 
-def call(folder: Path, *arguments: str, env: Mapping[str, str] | None = None, timeout: float = 240) -> Ended:
+def call(folder: Path, *arguments: str, env: Mapping[str, str] | None = None, timeout: float = 600) -> Ended:
     """Run the command to its end."""
     done = subprocess.run(
         [MLOPS_NB, *arguments],
@@ -77,7 +77,7 @@ class Started:
         """Send a signal to the command's process group, as a terminal does."""
         os.killpg(self.process.pid, number)
 
-    def wait(self, timeout: float = 60) -> Ended:
+    def wait(self, timeout: float = 240) -> Ended:
         """Wait for its end."""
         out, err = self.process.communicate(timeout=timeout)
         return Ended(self.process.returncode, out, err)
@@ -100,7 +100,7 @@ class Started:
         return found
 
 
-def wait_until(true: Callable[[], object], timeout: float = 60) -> None:
+def wait_until(true: Callable[[], object], timeout: float = 240) -> None:
     """Wait until something becomes true."""
     deadline = time.monotonic() + timeout
     while not true():

@@ -152,7 +152,7 @@ def test_a_read_only_project_is_refused_with_the_place_and_what_to_do(
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
@@ -171,7 +171,7 @@ def test_a_read_only_project_runs_with_its_home_elsewhere(read_only: Path, tmp_p
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
     (step,) = json.loads(done.stdout.splitlines()[-1])["steps"]

@@ -82,7 +82,7 @@ def test_a_terminated_run_whose_cell_ignores_interrupts_ends_all_the_same(tmp_pa
     started = Started(tmp_path, "run", "stubborn.ipynb", "--json")
     wait_until((tmp_path / "waiting").exists)
     started.signal(signal.SIGTERM)
-    ended = started.wait(timeout=30)
+    ended = started.wait(timeout=120)
 
     assert (ended.code, ended.json["status"]) == (130, "cancelled")
     assert not started.descendants()
@@ -99,7 +99,7 @@ def test_a_closed_terminal_and_impatient_interrupts_do_no_harm(tmp_path: Path) -
 
     assert ended.code == 130
     assert "Traceback" not in ended.err
-    wait_until(lambda: not started.descendants(), timeout=10)
+    wait_until(lambda: not started.descendants(), timeout=60)
     assert call(tmp_path, "runs", "--json").json[0]["status"] == "cancelled"
 
 
@@ -113,7 +113,7 @@ def test_a_killed_run_takes_its_kernels_along_and_is_listed_as_died(notebook: Pa
     started.process.kill()
     started.wait()
 
-    wait_until(lambda: not started.descendants(), timeout=15)
+    wait_until(lambda: not started.descendants(), timeout=60)
     (listed,) = call(folder, "runs", "--status", "died", "--json").json
     assert listed["status"] == "died"
     shown = call(folder, "show", "last", "--json").json

@@ -103,7 +103,7 @@ def test_an_engineer_who_may_only_read_serves_a_model_by_its_name_and_version(pr
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=600,
         )
     finally:
         for path in everything:
@@ -133,7 +133,7 @@ def test_an_engineer_who_may_only_read_serves_a_model_by_its_name_and_version(pr
             request = urllib.request.Request(
                 f"http://127.0.0.1:{int(service.stdout.readline())}/", asked.to_json(orient="records").encode()
             )
-            with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310 - our own address
+            with urllib.request.urlopen(request, timeout=240) as response:  # noqa: S310 - our own address
                 assert json.load(response) == expected.head(200).tolist()
         finally:
             service.kill()

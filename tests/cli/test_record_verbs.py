@@ -156,7 +156,7 @@ def test_a_reader_that_leaves_early_is_no_error(project: Project) -> None:
             env=environment(),
             capture_output=True,
             check=False,
-            timeout=60,
+            timeout=240,
         )
         assert len(done.stdout) == 1
         assert not done.stderr, done.stderr

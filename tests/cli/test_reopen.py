@@ -559,7 +559,7 @@ def said_by(connection_file: Path, code: str) -> str:
     client.start_channels()
     try:
         client.execute_interactive(
-            code, timeout=60, output_hook=lambda message: said.append(message["content"].get("text", ""))
+            code, timeout=240, output_hook=lambda message: said.append(message["content"].get("text", ""))
         )
     finally:
         client.stop_channels()

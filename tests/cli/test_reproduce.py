@@ -48,7 +48,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def reproduced(folder: Path, *more: str, timeout: float = 240) -> Ended:
+def reproduced(folder: Path, *more: str, timeout: float = 600) -> Ended:
     return call(folder, "reproduce", "last", "--json", *more, timeout=timeout)
 
 

@@ -116,7 +116,7 @@ def ran(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     aside = tmp_path_factory.mktemp("stock")
     with start_stock(example, aside) as stock:
         ended = call(folder, "run", f"notebooks/{example.name}.ipynb", "--json", *given(FEWER))
-        assert stock.wait(timeout=240) == 0
+        assert stock.wait(timeout=900) == 0
     assert ended.code == 0, ended.err
     record = call(folder, "show", "last", "--json").json
     return Ran(example, folder, ended, record, joblib.load(aside / "kept.joblib"))

@@ -64,7 +64,7 @@ def undisturbed(
 
 def goes_on(server: Server, project: Small, expected: dict[str, Any]) -> set[str]:
     """Check the stores that a killed run left, go on, and check the results; return what had finished."""
-    wait_until(lambda: not kernels(project.folder), timeout=20)
+    wait_until(lambda: not kernels(project.folder), timeout=120)
     record = project.last()
     project.require_whole_files(record)
     status = record.run.status if record is not None else "none"

@@ -52,7 +52,7 @@ class Server:
         with log.open("w") as out:
             self.process = subprocess.Popen(command, env=environment(), stdout=out, stderr=out)
         self.client = httpx.Client(
-            base_url=self.address + API, headers={"Authorization": f"token {LETTER}"}, timeout=120, trust_env=False
+            base_url=self.address + API, headers={"Authorization": f"token {LETTER}"}, timeout=240, trust_env=False
         )
 
         def answers() -> bool:
@@ -100,7 +100,7 @@ class Server:
             socket.close()
 
 
-def eventually(true: Callable[[], object], timeout: float = 240) -> None:
+def eventually(true: Callable[[], object], timeout: float = 600) -> None:
     """Wait until something becomes true that a server is asked for, which has other things to do."""
     deadline = time.monotonic() + timeout
     while not true():

@@ -101,7 +101,7 @@ def test_six_processes_make_a_store_and_write_to_it_at_once_and_nothing_is_lost(
             process.stdin.flush()
     finally:
         for process in processes:
-            process.communicate(timeout=120)
+            process.communicate(timeout=600)
 
     assert [process.returncode for process in processes] == [0] * WRITERS
     with MetadataStore.open(url) as store:
@@ -122,7 +122,7 @@ def test_processes_that_register_models_at_once_number_them_without_a_gap_or_a_d
         assert process.stdout is not None
         process.stdout.readline()
     for process in processes:
-        process.communicate("go\n", timeout=120)
+        process.communicate("go\n", timeout=600)
 
     assert [process.returncode for process in processes] == [0] * 4
     with MetadataStore.open(url) as store:

@@ -212,7 +212,7 @@ def test_of_six_processes_that_roll_back_at_once_one_does(url: str, registry: Re
             process.stdin.write("go\n")
             process.stdin.flush()
     finally:
-        answers = [process.communicate(timeout=120)[0].strip() for process in processes]
+        answers = [process.communicate(timeout=600)[0].strip() for process in processes]
     assert sorted(answers).count("rolled back") == 1
     assert set(answers) <= {"rolled back", AliasMoved.code, UsageError.code}
     assert registry.models()[0].aliases == {"champion": 2}

@@ -302,7 +302,7 @@ def test_six_processes_that_register_at_once_never_get_one_number_twice(url: str
             process.stdin.write("go\n")
             process.stdin.flush()
     finally:
-        answers = [process.communicate(timeout=120)[0] for process in processes]
+        answers = [process.communicate(timeout=600)[0] for process in processes]
 
     assert [process.returncode for process in processes] == [0] * WRITERS
     given_numbers: dict[str, set[int]] = {}

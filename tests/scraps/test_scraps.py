@@ -97,7 +97,7 @@ def executed(folder: Path, cells: list[str], *, tolerant: bool = False) -> Path:
     path = folder / "step.ipynb"
     try:
         NotebookClient(
-            notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}}
+            notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}}
         ).execute()
     except CellExecutionError:
         if not tolerant:

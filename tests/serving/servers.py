@@ -27,7 +27,7 @@ class Server:
         self.told: dict[str, Any] = json.loads(line)
         assert "url" in self.told, line
         shown = {"Authorization": f"Bearer {self.told['token']}"} if "token" in self.told else {}
-        self.http = httpx.Client(base_url=self.told["url"], headers=shown, timeout=60, trust_env=False)
+        self.http = httpx.Client(base_url=self.told["url"], headers=shown, timeout=240, trust_env=False)
 
     def __enter__(self) -> Self:
         return self

@@ -518,7 +518,7 @@ def test_whoever_may_only_read_the_store_serves_from_it_by_name_and_version(fold
         answer = httpx.post(f"{url}/predict", json=[ROW], trust_env=False)
     finally:
         process.terminate()
-        process.communicate(timeout=60)
+        process.communicate(timeout=240)
         for path in everything:
             path.chmod(0o755)
 
