@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from mlops_nb.metadata.engines import location
 from mlops_nb.metadata.errors import StoreFromNewerVersion, StoreUnusable
-from mlops_nb.metadata.tables import HEAD, REVISION_TABLE, REVISIONS, metadata
+from mlops_nb.metadata.tables import HEAD, REVISION_TABLE, REVISIONS, metadata, run, step_run
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -51,10 +51,7 @@ def upgrade(engine: Engine, revision: str) -> None:
         if found is not None and REVISIONS.index(found) >= REVISIONS.index(revision):
             return
         if found is None and revision == HEAD:
-            # A tenth of the time that all revisions one after the other take.
-            metadata.create_all(connection, checkfirst=False)
-            connection.exec_driver_sql(f"CREATE TABLE {REVISION_TABLE} ({_REVISION_COLUMN})")
-            connection.exec_driver_sql(f"INSERT INTO {REVISION_TABLE} VALUES ('{HEAD}')")  # noqa: S608 - our own words
+            _make(connection)
             return
         # Imported here: 0.2 s that opening a store of today never pays.
         from alembic import command
@@ -64,6 +61,32 @@ def upgrade(engine: Engine, revision: str) -> None:
         config.set_main_option("script_location", "mlops_nb.metadata:migrations")
         config.set_main_option("path_separator", "os")
         command.upgrade(config, revision)
+
+
+def _make(connection: Connection) -> None:
+    """Make a new store as all revisions would, without Alembic, whose import alone takes longer."""
+    metadata.create_all(connection, checkfirst=False)
+    sqlite = connection.dialect.name == "sqlite"
+    if not sqlite:
+        connection.execute(
+            text(
+                "CREATE FUNCTION mlops_nb_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+                "$$ BEGIN RAISE EXCEPTION 'rows of % are facts and never change', TG_TABLE_NAME; END $$"
+            )
+        )
+    for table in metadata.tables.values():
+        if table in {run, step_run}:
+            continue
+        refuse = (
+            f"BEGIN SELECT RAISE(ABORT, 'rows of {table.name} are facts and never change'); END"
+            if sqlite
+            else "FOR EACH ROW EXECUTE FUNCTION mlops_nb_append_only()"
+        )
+        for act in ("UPDATE", "DELETE"):
+            trigger = f"CREATE TRIGGER {table.name}_no_{act.lower()} BEFORE {act} ON {table.name} {refuse}"
+            connection.execute(text(trigger))
+    connection.execute(text(f"CREATE TABLE {REVISION_TABLE} ({_REVISION_COLUMN})"))
+    connection.execute(text(f"INSERT INTO {REVISION_TABLE} VALUES ('{HEAD}')"))  # noqa: S608 - our own words
 
 
 def _revision(connection: Connection) -> str | None:

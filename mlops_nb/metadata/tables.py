@@ -7,7 +7,6 @@ and the database itself refuses to change or remove its rows (revision 0002).
 from __future__ import annotations
 
 from sqlalchemy import (
-    DDL,
     BigInteger,
     Boolean,
     Column,
@@ -22,7 +21,6 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy import event as sqlalchemy_event
 
 from mlops_nb.metadata.columns import Json, Prose, RowId, UtcTime
 
@@ -283,31 +281,3 @@ verdict = Table(
     Index(None, "run", "id"),
     Index(None, "model", "version", "id"),
 )
-
-
-def _keep_facts() -> None:
-    """Let a new database refuse what revision 0002 and those after it let an old one refuse."""
-
-    def when_made(what: MetaData | Table, moment: str, statement: str, dialect: str) -> None:
-        execute: DDL = DDL(statement)  # type: ignore[no-untyped-call]
-        sqlalchemy_event.listen(what, moment, execute.execute_if(dialect=dialect))
-
-    when_made(
-        metadata,
-        "before_create",
-        "CREATE FUNCTION mlops_nb_append_only() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION 'rows of %% are facts and never change', TG_TABLE_NAME; END $$",
-        "postgresql",
-    )
-    for table in metadata.tables.values():
-        if table in {run, step_run}:
-            continue
-        for act in ("UPDATE", "DELETE"):
-            trigger = f"CREATE TRIGGER {table.name}_no_{act.lower()} BEFORE {act} ON {table.name}"
-            refuse = f"BEGIN SELECT RAISE(ABORT, 'rows of {table.name} are facts and never change'); END"
-            when_made(table, "after_create", f"{trigger} {refuse}", "sqlite")
-            refuse = "FOR EACH ROW EXECUTE FUNCTION mlops_nb_append_only()"
-            when_made(table, "after_create", f"{trigger} {refuse}", "postgresql")
-
-
-_keep_facts()

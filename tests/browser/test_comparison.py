@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from mlops_nb.project import find_project
 from mlops_nb.registry import Registry
 from tests.browser.lab import DARK, HIGH_CONTRAST, LIGHT, Lab, command, open_notebook, output_of, run_all, save
 from tests.judged import judged
+from tests.jupyter.servers import eventually
 from tests.notebook_factory import write
 from tests.widgets.recorded import many_runs, three_runs
 
@@ -86,9 +87,8 @@ def ids(view: Locator) -> list[Any]:
 
 def becomes(ask: Callable[[], object], expected: object) -> None:
     """Wait until an answer of the page is what it should be."""
-    deadline = time.monotonic() + 30
-    while ask() != expected and time.monotonic() < deadline:
-        time.sleep(0.1)
+    with suppress(AssertionError):
+        eventually(lambda: ask() == expected, timeout=30)
     assert ask() == expected
 
 

@@ -41,8 +41,6 @@ JUPYTEXT = "/lab/extensions/jupyterlab-jupytext/"
 VERSIONS = os.environ.get("JUPYTERLABS", "4.2").split()
 
 
-# The environment of another JupyterLab may have to be made first.
-@pytest.mark.timeout(15 * 60)
 @pytest.mark.parametrize("version", VERSIONS)
 def test_an_example_is_tagged_run_and_reused(
     page: Page, tmp_path_factory: pytest.TempPathFactory, version: str

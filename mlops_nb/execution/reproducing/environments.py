@@ -96,21 +96,13 @@ def _make(folder: Path, minor: str) -> None:
 def _install(interpreter: Path, file: Path) -> None:
     # All packages are named with their versions: nothing is to be resolved, and nothing else to come along.
     uv = shutil.which("uv")
-    # Most of the modules will never be imported; Python compiles the others when they are.
     given = ["--no-deps", "--quiet", "-r", str(file)]
     if uv is not None:
         command = [uv, "pip", "install", "--python", str(interpreter), *given]
     else:
-        command = [
-            str(interpreter),
-            "-m",
-            "pip",
-            "install",
-            "--disable-pip-version-check",
-            "--no-input",
-            "--no-compile",
-        ]
-        command += given
+        # Most of the modules will never be imported; Python compiles the others when they are.
+        pip = ["pip", "install", "--no-compile", "--disable-pip-version-check", "--no-input"]
+        command = [str(interpreter), "-m", *pip, *given]
     _call(command, "The packages of the run cannot be installed")
 
 
