@@ -20,7 +20,7 @@ from mlops_nb.execution.step_record import Surroundings, succeeded
 from mlops_nb.handover import CAME_BACK_DIFFERENT, CameBackDifferent
 from mlops_nb.metadata import StepEnd, StepStart
 from mlops_nb.metadata.records import TRY_FAILED
-from mlops_nb.pipeline import ADDED, components, evidence_from, key_of, needed, put_gates, step_document
+from mlops_nb.pipeline import ADDED, components, data_folders, evidence_from, key_of, needed, put_gates, step_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -347,6 +347,7 @@ def _tries(  # noqa: PLR0913, PLR0917 - what a try consists of
         live=live,
         seed=around.seeds.get(step.name, around.seed),
         gates=put_gates(step, around.context.schemas, around.store),
+        folders=data_folders(around.plan.texts, around.context, planned.proven),
     )
     document = write(names=names)
     given = around.injected if step.has_parameters else {}

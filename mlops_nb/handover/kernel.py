@@ -103,6 +103,7 @@ def begin(  # noqa: PLR0913 - what a step begins with
     *,
     unchecked: Iterable[str] = (),
     seed: int | None = None,
+    folders: Iterable[str] = (),
 ) -> None:
     """Thaw the state before a step into this kernel's namespace.
 
@@ -120,6 +121,8 @@ def begin(  # noqa: PLR0913 - what a step begins with
         Names of which no step has looked yet whether they come back as what they were.
     seed
         Where the random streams of a fresh kernel start, when `prepare` has not said so.
+    folders
+        Those in which it is noted what is opened in C.
 
     Raises
     ------
@@ -164,7 +167,7 @@ def begin(  # noqa: PLR0913 - what a step begins with
     session.streams = _stream_prints(read_ambient(session.baseline), namespace)
     process.roots.let_go()
     session.seconds = time.perf_counter() - started
-    session.files.listen()
+    session.files.listen(folders)
 
 
 def _restore_process(session: _Session, values: dict[str, Any]) -> None:
@@ -177,7 +180,9 @@ def _restore_process(session: _Session, values: dict[str, Any]) -> None:
     session.patched = tuple(values.get(PATCHES, ()))
 
 
-def go_on(store_url: str, state_digest: str, parts: Iterable[str] | None = None) -> None:
+def go_on(
+    store_url: str, state_digest: str, parts: Iterable[str] | None = None, *, folders: Iterable[str] = ()
+) -> None:
     """Begin another step in the kernel of the one before: its namespace is the state, and more than can be stored.
 
     What the state has and the kernel lacks is thawed: steps between may have run elsewhere.
@@ -198,8 +203,7 @@ def go_on(store_url: str, state_digest: str, parts: Iterable[str] | None = None)
         namespace.update({name: values[name] for name in missing if name in values})
     session.streams = _stream_prints(read_ambient(session.baseline), namespace)
     session.process.roots.let_go()
-    session.files.forget()
-    session.files.listening = True
+    session.files.listen(folders)
 
 
 @_collected_later
@@ -229,7 +233,7 @@ def end(
     started = time.perf_counter()
     shell = _shell()
     session: _Session = getattr(shell, _KEPT)
-    session.files.listening = False
+    session.files.stop()
     namespace = shell.user_ns
     held = variables(namespace, shell.user_ns_hidden)
     held |= read_process_state(shell, patches, session.patched, history=history)

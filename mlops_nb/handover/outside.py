@@ -1,7 +1,7 @@
 """What a step does outside of its process: the files it opens, the programs it starts, the servers it asks.
 
-Seen by an audit hook (PEP 578), which hears what Python opens. A file that a library opens in C, and what a program
-that was started reads, nobody hears: so that a program was started is noted.
+Seen by an audit hook (PEP 578), which hears what Python opens; what a library opens in C the system tells
+(`opened_in_c`). What a program reads that was started nobody hears: so that one was started is noted.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from importlib.util import source_from_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from mlops_nb.handover.opened_in_c import OpenedInC
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -183,6 +185,8 @@ class Outside:
     """What the process did outside of itself; the hook cannot be removed, only muted."""
 
     def __init__(self) -> None:
+        self._hooked = False
+        self._in_c = OpenedInC(())
         self.read: set[str] = set()
         self.written: set[str] = set()
         self.imported: set[str] = set()
@@ -199,13 +203,29 @@ class Outside:
         # Caches and settings of programs live in hidden folders of the home; a person's data does not.
         self._hidden = f"{home}{os.sep}."
 
-    def listen(self) -> None:
-        """Note every file opened from now on."""
+    def listen(self, folders: Iterable[str] = ()) -> None:
+        """Begin anew: note every file opened from now on, also those that a library opens in C in these folders."""
+        self._forget()
+        if not self._hooked:
+            self._hooked = True
+            sys.addaudithook(self._heard)
+        self._in_c = OpenedInC(folders)
+        self._in_c.begin()
         self.listening = True
-        sys.addaudithook(self._heard)
 
-    def forget(self) -> None:
-        """Begin anew."""
+    def stop(self) -> None:
+        """Note nothing more, and take in what was opened in C."""
+        self.listening = False
+        self._in_c.end()
+        heard = self.read | self.imported | {path.rstrip(os.sep) for path in self.written}
+        made = [path for path in self._new if os.path.isdir(path)]  # noqa: PTH112
+        read, written = self._in_c.used(heard, made)
+        self.read |= read
+        for path in written:
+            self._writes(path)
+        self.done |= {self._in_c.lost} - {""}
+
+    def _forget(self) -> None:
         self.read.clear()
         self.written.clear()
         self.imported.clear()
@@ -291,7 +311,7 @@ class Outside:
             for path in sink
             if path in self._used
             or (
-                not path.endswith((".pyc", ".so", ".pth"))
+                not path.endswith((".pyc", ".so"))
                 and "/site-packages/" not in path
                 and "/__pycache__" not in path
                 and not path.startswith(_PACKAGE)

@@ -78,7 +78,7 @@ def load(  # noqa: PLR0913 - what a step began with
         state = _without_what_fails(state, wanted, Process(store, shell.user_ns))
         _begin(store, state, known, state_digest, wanted, number, seed)
     # Nobody asks a kernel that a person works in which files it opened.
-    getattr(shell, _KEPT).files.listening = False
+    getattr(shell, _KEPT).files.stop()
     if number:
         _count_on(shell, number)
     lost = {f"@{kind}": "a fresh kernel's is there instead" for kind in known.ambient.keys() - state.ambient.keys()}

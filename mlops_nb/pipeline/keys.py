@@ -9,8 +9,11 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import posixpath
+import re
 import tokenize
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +23,9 @@ from mlops_nb.handover import STREAMS, State
 from mlops_nb.pipeline.files_left import FilesLeft
 from mlops_nb.pipeline.schema_files import schema_part
 from mlops_nb.snapshot import module_closure
+
+# What lies there is others' as well, and there is too much of it.
+_OF_THE_MACHINE = re.compile(r"/|/(tmp|home|root|mnt|media|srv|opt|var(/tmp)?)|/(proc|dev|sys|etc|usr|lib|run)(/.*)?")
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -202,3 +208,33 @@ def relative(path: str, folder: Path, root: Path) -> str:
         ups = len(folder.relative_to(root).parts) if folder.is_relative_to(root) else 0
         return "/".join([*[".."] * ups, file.relative_to(root).as_posix()])
     return file.as_posix()
+
+
+def data_folders(named: Sequence[str], context: KeyContext, proven: StepEvidence | None) -> list[str]:
+    """Return the folders in which it is noted what a step opens in C: the project, and what is named elsewhere.
+
+    Parameters
+    ----------
+    named
+        The texts in the notebook's code, which may be folders.
+    context
+        The run's, whose parameters may be.
+    proven
+        What it was seen to do, with files in folders.
+    """
+    root = os.path.realpath(context.root)
+    files = (*proven.reads_files, *proven.writes_files) if proven is not None else ()
+    named = [
+        *named,
+        *(value for value in context.parameters.values() if isinstance(value, str)),
+        *(str(Path(file).parent) for file in files),
+    ]
+    found = {root: None}
+    for text in named:
+        with suppress(OSError, ValueError, RuntimeError):
+            folder = (context.folder / Path(text).expanduser()).resolve()
+            above = any(Path(place).is_relative_to(folder) for place in (root, Path.home()))
+            inside = folder.is_relative_to(root)
+            if not above and not inside and not _OF_THE_MACHINE.fullmatch(str(folder)) and folder.is_dir():
+                found[str(folder)] = None
+    return list(found)

@@ -26,6 +26,7 @@ from mlops_nb.handover import STREAMS, State
 from mlops_nb.pipeline.file_order import FileUse
 from mlops_nb.pipeline.files_left import WrittenFiles
 from mlops_nb.pipeline.keys import components, key_of, needed, source_hash
+from mlops_nb.steps import texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,6 +108,11 @@ class Plan:
     def to_run(self) -> tuple[PlannedStep, ...]:
         """The steps that will, or may have to, run."""
         return tuple(step for step in self.steps if step.status != "cached")
+
+    @cached_property
+    def texts(self) -> tuple[str, ...]:
+        """The strings in its steps' code that may be paths."""
+        return texts([cell for planned in self.steps for cell in (*planned.step.replay, *planned.step.cells)])
 
 
 def make_plan(  # noqa: PLR0913 - what a plan depends on

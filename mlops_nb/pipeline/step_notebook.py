@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_nb.notebook import Role, code_cell, new_document, read_tags
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from mlops_nb.notebook import Notebook
     from mlops_nb.steps.step import Step
@@ -43,6 +43,7 @@ def step_document(  # noqa: PLR0913 - what a step notebook is made of
     live: bool = False,
     seed: int | None = None,
     gates: Mapping[str, Any] | None = None,
+    folders: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the notebook document that runs one step.
 
@@ -68,6 +69,8 @@ def step_document(  # noqa: PLR0913 - what a step notebook is made of
         Where the random streams of a fresh kernel start.
     gates
         By what the step's datasets are judged, by output, as `put_gates` gives it.
+    folders
+        Those in which the kernel notes what is opened in C.
     """
     cells: list[dict[str, Any]] = []
     start = {} if live or seed is None else {"seed": seed}
@@ -77,7 +80,9 @@ def step_document(  # noqa: PLR0913 - what a step notebook is made of
         cells += [_own(notebook, cell.index, f"replay-{cell.id}"[:64], (*cell.tags, REPLAYED)) for cell in step.replay]
     wanted = None if names is None else sorted(names)
     numbered = [step.number] if step.history and not live else []
-    look = {} if live or not unchecked else {"unchecked": sorted(unchecked)}
+    look: dict[str, Any] = {} if live or not unchecked else {"unchecked": sorted(unchecked)}
+    if folders:
+        look["folders"] = list(folders)
     begin = "go_on" if live else "begin"
     cells.append(_added("begin", _call("handover", begin, store_url, state, wanted, *numbered, **look, **start)))
     for cell in step.cells:
