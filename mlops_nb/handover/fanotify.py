@@ -27,7 +27,7 @@ _HERE, _THROUGH_LINKS = -100, 0x400
 _LONGEST_HANDLE = 128
 _AT_ONCE = 1 << 16
 # `struct fanotify_event_metadata`; the header of an information record and its file system's id; `struct file_handle`.
-_EVENT, _RECORD, _HANDLE = struct.Struct("=IBBHQii"), struct.Struct("=BBH8s"), struct.Struct("=Ii")
+_EVENT, _RECORD, _HANDLE = struct.Struct("=IBBHQii"), struct.Struct("=BBHQ"), struct.Struct("=Ii")
 # FAN_EVENT_INFO_TYPE_DFID_NAME: a folder and a name in it.
 _FOLDER_AND_NAME = 2
 
@@ -66,7 +66,7 @@ class Fanotify:
             raise OSError("no fanotify") from None  # noqa: EM101, TRY003
         self.descriptor = self._checked(init(_CLOSED_ON_EXEC | _WITHOUT_WAITING | _WITH_NAMES, os.O_RDONLY))
         self._process = os.getpid()
-        self._folders: dict[bytes, str] = {}
+        self._folders: dict[tuple[int, bytes], str] = {}
 
     def watch(self, folder: str) -> None:
         """Be told what happens to the files of a folder from now on; one that may not be looked into is left out.
@@ -90,7 +90,8 @@ class Fanotify:
                     ctypes.c_int(_HERE), name, ctypes.byref(handle), ctypes.byref(mount), ctypes.c_int(_THROUGH_LINKS)
                 )
             )
-            self._folders.setdefault(bytes(handle.bytes[: handle.length]), folder)
+            system = os.statvfs(folder).f_fsid & 0xFFFFFFFFFFFFFFFF
+            self._folders.setdefault((system, bytes(handle.bytes[: handle.length])), folder)
 
     def read(self) -> Iterator[Event]:
         """Yield what this process has done since it was asked last, without waiting; `LOST` when the queue was full.
@@ -128,10 +129,10 @@ class Fanotify:
     def _named(self, record: bytes, kind: int) -> Iterator[Event]:
         if len(record) < _RECORD.size + _HANDLE.size or record[0] != _FOLDER_AND_NAME:
             return
-        _, _, length, _ = _RECORD.unpack_from(record)
+        _, _, length, system = _RECORD.unpack_from(record)
         size, _ = _HANDLE.unpack_from(record, _RECORD.size)
         begin = _RECORD.size + _HANDLE.size
-        folder = self._folders.get(record[begin : begin + size])
+        folder = self._folders.get((system, record[begin : begin + size]))
         name = record[begin + size : length].partition(b"\0")[0]
         if folder is not None and name not in {b"", b"."}:
             yield Event(f"{folder}{os.sep}{os.fsdecode(name)}", kind)

@@ -30,11 +30,11 @@ from mlops_nb.handover.fanotify import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 _MOST_FOLDERS = 1000
 _COMES = CREATED | MOVED_HERE
-_GOES = DELETED | MOVED_AWAY
+_CHANGES = CLOSED_WRITTEN | DELETED | MOVED_AWAY | _COMES
 # The queue holds some thousands of files, also of those that others open.
 _LOOK_S = 0.2
 _NOT_LOOKED_INTO = frozenset({"__pycache__", "node_modules", "site-packages"})
@@ -42,6 +42,8 @@ _CODE = (".py", ".pyc", ".ipynb", ".so")
 # SQLite keeps these beside a database while it is in use.
 _BESIDE_DATABASES = ("-journal", "-wal", "-shm")
 _LOST = "opens more files than the system could tell of"
+_CLOSED = "closes files that it did not open, and what it opens can no longer be told"
+_NO_TEXT = "opens a file whose name is not in UTF-8"
 
 
 class OpenedInC:
@@ -58,7 +60,7 @@ class OpenedInC:
         self._lock = threading.Lock()
         self._kinds: dict[str, int] = {}
         self._queue: Fanotify | None = None
-        self._round = 0
+        self._told = False
         self._wanted = tuple(folders)
         self.lost = ""
 
@@ -69,9 +71,9 @@ class OpenedInC:
         with suppress(OSError):
             self._queue = Fanotify()
             _watch(self._queue, self._wanted)
-            self._round += 1
+            self._told = True
             # Not of `threading`, whose list of threads the notebook may look at.
-            _thread.start_new_thread(self._empty, (self._round,))
+            _thread.start_new_thread(self._empty, (self._queue,))
 
     def end(self) -> None:
         """Take what has happened so far, and be told no more."""
@@ -81,54 +83,57 @@ class OpenedInC:
                 self._queue.close()
                 self._queue = None
 
-    def used(self, heard: set[str], made: Iterable[str]) -> tuple[set[str], set[str]]:
-        """Return the files that were read and those that were written, of which an audit hook heard neither.
+    def used(self, heard: set[str], changed: set[str], made: Iterable[str]) -> tuple[set[str], set[str]]:
+        """Return the files that were read and those that were written, of which an audit hook heard nothing.
 
         A file that is written is not among those that are read: in what order, nobody knows, and what it held before
-        is known from the step that wrote it.
+        is known from the step that wrote it. What came and went is nothing to the others.
 
         Parameters
         ----------
         heard
-            The files that were heard to be opened, to read or to write.
+            The files that were heard to be opened.
+        changed
+            Those that were heard to be written, made or taken away.
         made
             Folders that were made meanwhile: what is in them came meanwhile too.
         """
+        if not self._told:
+            return set(), set()
         kinds = dict(self._kinds)
-        for path, kind in self._kinds.items():
-            if kind & FOLDER and kind & _COMES:
-                kinds.update(dict.fromkeys(_files_in(path), CREATED | CLOSED_WRITTEN))
-        if self._round:
-            for folder in made:
-                for path in _files_in(folder):
-                    kinds.setdefault(path, CREATED | CLOSED_WRITTEN)
+        for folder in (*made, *(path for path, kind in self._kinds.items() if kind & FOLDER and kind & _COMES)):
+            for path in _files_in(folder):
+                kinds.setdefault(path, CREATED | CLOSED_WRITTEN)
         read, written = set(), set()
         for path, kind in kinds.items():
-            if kind & FOLDER or path in heard or _is_beside(path, heard | kinds.keys()) or path.endswith(_CODE):
+            if kind & FOLDER or path in changed or path.endswith(_CODE) or _is_beside(path, heard | kinds.keys()):
                 continue
-            if kind & (CLOSED_WRITTEN | _COMES | _GOES) or (kind & OPENED and not kind & CLOSED and _is_held(path)):
-                written.add(path)
-            elif kind & (OPENED | CLOSED):
+            if kind & _CHANGES or (kind & OPENED and not kind & CLOSED and _is_held(path)):
+                if not kind & CREATED or os.path.lexists(path):
+                    written.add(path)
+            elif path not in heard:
                 read.add(path)
         return read, written
 
-    def _empty(self, number: int) -> None:
+    def _empty(self, queue: Fanotify) -> None:
         while True:
             time.sleep(_LOOK_S)
             with self._lock:
-                if self._queue is None or self._round != number:
+                if self._queue is not queue:
                     return
-                self._take(self._queue)
+                self._take(queue)
 
     def _take(self, queue: Fanotify) -> None:
         try:
             for event in queue.read():
                 if event.kind & LOST:
                     self.lost = _LOST
+                elif not _is_text(event.path):
+                    self.lost = _NO_TEXT
                 elif not os.path.basename(event.path).startswith("."):  # noqa: PTH119 - for each event
                     self._kinds[event.path] = self._kinds.get(event.path, 0) | event.kind
         except OSError:
-            self.lost = _LOST
+            self.lost = _CLOSED
 
 
 def _watch(queue: Fanotify, folders: Iterable[str]) -> None:
@@ -166,13 +171,18 @@ def _is_looked_into(entry: os.DirEntry[str]) -> bool:
     return not any(os.path.lexists(os.path.join(entry.path, mark)) for mark in marks)  # noqa: PTH118
 
 
-def _files_in(folder: str) -> set[str]:
-    return {
-        os.path.join(place, name)  # noqa: PTH118
-        for place, _, names in os.walk(folder)
-        for name in names
-        if not name.startswith(".")
-    }
+def _files_in(folder: str) -> Iterator[str]:
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".") and name not in _NOT_LOOKED_INTO]
+        yield from (f"{place}{os.sep}{name}" for name in names if not name.startswith(".") and _is_text(name))
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_beside(path: str, others: set[str]) -> bool:

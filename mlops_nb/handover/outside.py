@@ -217,12 +217,11 @@ class Outside:
         """Note nothing more, and take in what was opened in C."""
         self.listening = False
         self._in_c.end()
-        heard = self.read | self.imported | {path.rstrip(os.sep) for path in self.written}
+        changed = {path.rstrip(os.sep) for path in self.written}
         made = [path for path in self._new if os.path.isdir(path)]  # noqa: PTH112
-        read, written = self._in_c.used(heard, made)
+        read, written = self._in_c.used(self.read | self.imported | changed, changed, made)
         self.read |= read
-        for path in written:
-            self._writes(path)
+        self.written |= written
         self.done |= {self._in_c.lost} - {""}
 
     def _forget(self) -> None:
