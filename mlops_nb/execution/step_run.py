@@ -347,7 +347,7 @@ def _tries(  # noqa: PLR0913, PLR0917 - what a try consists of
         live=live,
         seed=around.seeds.get(step.name, around.seed),
         gates=put_gates(step, around.context.schemas, around.store),
-        folders=data_folders(around.plan.texts, around.context, planned.proven),
+        folders=data_folders(around.plan.texts, around.context),
     )
     document = write(names=names)
     given = around.injected if step.has_parameters else {}

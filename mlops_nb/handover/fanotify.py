@@ -11,6 +11,9 @@ import os
 import struct
 import sys
 from contextlib import suppress
+
+# A notebook may put something else in their place, to test code with; what is asked here is asked of the system.
+from os import fsdecode, read, readlink
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -22,14 +25,16 @@ LOST, FOLDER = 0x4000, 0x40000000
 _ON_FILES = 0x08000000
 _ALL = CLOSED_WRITTEN | CLOSED | OPENED | MOVED_AWAY | MOVED_HERE | CREATED | DELETED | FOLDER | _ON_FILES
 _CLOSED_ON_EXEC, _WITHOUT_WAITING, _WITH_NAMES = 0x1, 0x2, 0xC00
-_ADD, _ONLY_FOLDERS = 0x1, 0x8
-_HERE, _THROUGH_LINKS = -100, 0x400
+_ADD, _REMOVE, _ONLY_FOLDERS = 0x1, 0x2, 0x8
+# AT_HANDLE_FID too, since Linux 6.5: an overlay has no other handles.
+_HERE, _THROUGH_LINKS = -100, (0x600, 0x400)
 _LONGEST_HANDLE = 128
 _AT_ONCE = 1 << 16
 # `struct fanotify_event_metadata`; the header of an information record and its file system's id; `struct file_handle`.
-_EVENT, _RECORD, _HANDLE = struct.Struct("=IBBHQii"), struct.Struct("=BBHQ"), struct.Struct("=Ii")
+_EVENT, _RECORD, _HANDLE = struct.Struct("=IBBHQii"), struct.Struct("=BBHII"), struct.Struct("=Ii")
 # FAN_EVENT_INFO_TYPE_DFID_NAME: a folder and a name in it.
 _FOLDER_AND_NAME = 2
+_WHAT_IT_IS = "anon_inode:[fanotify]"
 
 
 class _Handle(ctypes.Structure):
@@ -67,6 +72,7 @@ class Fanotify:
         self.descriptor = self._checked(init(_CLOSED_ON_EXEC | _WITHOUT_WAITING | _WITH_NAMES, os.O_RDONLY))
         self._process = os.getpid()
         self._folders: dict[tuple[int, bytes], str] = {}
+        _OPEN.add(self.descriptor)
 
     def watch(self, folder: str) -> None:
         """Be told what happens to the files of a folder from now on; one that may not be looked into is left out.
@@ -79,19 +85,19 @@ class Fanotify:
         """
         name = os.fsencode(folder)
         with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
-            self._checked(
-                self._libc.fanotify_mark(
-                    self.descriptor, _ADD | _ONLY_FOLDERS, ctypes.c_uint64(_ALL), ctypes.c_int(_HERE), name
-                )
-            )
-            handle, mount = _Handle(length=_LONGEST_HANDLE), ctypes.c_int()
-            self._checked(
-                self._libc.name_to_handle_at(
-                    ctypes.c_int(_HERE), name, ctypes.byref(handle), ctypes.byref(mount), ctypes.c_int(_THROUGH_LINKS)
-                )
-            )
-            system = os.statvfs(folder).f_fsid & 0xFFFFFFFFFFFFFFFF
-            self._folders.setdefault((system, bytes(handle.bytes[: handle.length])), folder)
+            self._mark(_ADD, name)
+            try:
+                key = os.statvfs(folder).f_fsid & 0xFFFFFFFF, self._handle(name)
+            except OSError:
+                self._mark(_REMOVE, name)
+                raise
+            # A folder may be found by several names, and may have been moved.
+            if key not in self._folders or not os.path.isdir(self._folders[key]):  # noqa: PTH112
+                self._folders[key] = folder
+
+    def watches(self, folder: str) -> bool:
+        """Say whether this folder is watched by this name."""
+        return folder in self._folders.values()
 
     def read(self) -> Iterator[Event]:
         """Yield what this process has done since it was asked last, without waiting; `LOST` when the queue was full.
@@ -108,7 +114,7 @@ class Fanotify:
             raise OSError("closed")  # noqa: EM101
         while True:
             try:
-                told = os.read(self.descriptor, _AT_ONCE)
+                told = read(self.descriptor, _AT_ONCE)
             except BlockingIOError:
                 return
             at = 0
@@ -122,23 +128,61 @@ class Fanotify:
 
     def close(self) -> None:
         """Be told no more."""
-        with suppress(OSError):
-            if os.readlink(f"/proc/self/fd/{self.descriptor}") == "anon_inode:[fanotify]":  # noqa: PTH115
-                os.close(self.descriptor)
+        _OPEN.discard(self.descriptor)
+        _close(self.descriptor)
+
+    def _mark(self, how: int, name: bytes) -> None:
+        mask = ctypes.c_uint64(_ALL)
+        self._checked(self._libc.fanotify_mark(self.descriptor, how | _ONLY_FOLDERS, mask, ctypes.c_int(_HERE), name))
+
+    def _handle(self, name: bytes) -> bytes:
+        """Return by what the system knows a folder."""
+        handle, mount = _Handle(), ctypes.c_int()
+        answer = -1
+        for flags in _THROUGH_LINKS:
+            handle.length = _LONGEST_HANDLE
+            answer = self._libc.name_to_handle_at(
+                ctypes.c_int(_HERE), name, ctypes.byref(handle), ctypes.byref(mount), ctypes.c_int(flags)
+            )
+            if answer == 0:
+                break
+        self._checked(answer)
+        return bytes(handle.bytes[: handle.length])
 
     def _named(self, record: bytes, kind: int) -> Iterator[Event]:
         if len(record) < _RECORD.size + _HANDLE.size or record[0] != _FOLDER_AND_NAME:
             return
-        _, _, length, system = _RECORD.unpack_from(record)
+        _, _, length, system, _ = _RECORD.unpack_from(record)
         size, _ = _HANDLE.unpack_from(record, _RECORD.size)
         begin = _RECORD.size + _HANDLE.size
         folder = self._folders.get((system, record[begin : begin + size]))
         name = record[begin + size : length].partition(b"\0")[0]
-        if folder is not None and name not in {b"", b"."}:
-            yield Event(f"{folder}{os.sep}{os.fsdecode(name)}", kind)
+        if folder is not None:
+            yield Event(folder if name in {b"", b"."} else f"{folder}{os.sep}{fsdecode(name)}", kind)
 
     def _checked(self, answer: int) -> int:
         if answer < 0:
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number))
         return answer
+
+
+def _close(descriptor: int) -> None:
+    """Close a queue, unless it is closed and its number another file's."""
+    with suppress(OSError):
+        if readlink(f"/proc/self/fd/{descriptor}") == _WHAT_IT_IS:  # noqa: PTH115 - no path
+            os.close(descriptor)
+
+
+# A process that a cell forks, and that may live long, keeps no queue which nobody empties.
+_OPEN: set[int] = set()
+
+
+def _let_go() -> None:
+    for descriptor in _OPEN:
+        _close(descriptor)
+    _OPEN.clear()
+
+
+if sys.platform == "linux":
+    os.register_at_fork(after_in_child=_let_go)

@@ -1,8 +1,8 @@
 """Files that a library opens in C, in a step's kernel: no audit hook hears it, the system does.
 
 HDF5, Arrow, Polars, XGBoost or PyTorch open files themselves, by paths that no text may name. The system is asked which
-files of some folders this process opens, and not a word of others: what a person, a server or another step does at the
-same time is not taken for the step's. Where the system does not tell (macOS, Windows, Linux before 5.13, containers
+files of some folders this process opens: what a person, a server or another step does at the same time is not taken for
+the step's. Where the system does not tell (macOS, Windows, Linux before 5.13, containers
 that forbid it), nothing is known of such files but what the step's text names.
 """
 
@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import _thread
 import os
-import threading
-import time
 from collections import deque
 from contextlib import suppress
+from os.path import basename
 from typing import TYPE_CHECKING
 
 from mlops_nb.handover.fanotify import (
-    CLOSED,
     CLOSED_WRITTEN,
     CREATED,
     DELETED,
@@ -32,16 +30,16 @@ from mlops_nb.handover.fanotify import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_MOST_FOLDERS = 1000
-_COMES = CREATED | MOVED_HERE
-_CHANGES = CLOSED_WRITTEN | DELETED | MOVED_AWAY | _COMES
+_MOST_FOLDERS, _MOST_ENTRIES = 1000, 200_000
+_COMES, _GOES = CREATED | MOVED_HERE, DELETED | MOVED_AWAY
+_CHANGES = CLOSED_WRITTEN | _COMES | _GOES
 # The queue holds some thousands of files, also of those that others open.
 _LOOK_S = 0.2
 _NOT_LOOKED_INTO = frozenset({"__pycache__", "node_modules", "site-packages"})
 _CODE = (".py", ".pyc", ".ipynb", ".so")
 # SQLite keeps these beside a database while it is in use.
 _BESIDE_DATABASES = ("-journal", "-wal", "-shm")
-_LOST = "opens more files than the system could tell of"
+_LOST = "ran while more files were opened there than the system could tell of"
 _CLOSED = "closes files that it did not open, and what it opens can no longer be told"
 _NO_TEXT = "opens a file whose name is not in UTF-8"
 
@@ -54,26 +52,41 @@ class OpenedInC:
     folders
         They and what is in them are watched, nearest first; hidden folders, environments and what is beyond a thousand
         folders are not.
+
+    Attributes
+    ----------
+    lost
+        Why not all is known; empty when it is.
+    thread
+        The thread that listens, whose own doing is nobody's.
     """
 
     def __init__(self, folders: Iterable[str]) -> None:
-        self._lock = threading.Lock()
+        self._lock = _thread.allocate_lock()
         self._kinds: dict[str, int] = {}
         self._queue: Fanotify | None = None
-        self._told = False
+        self._over = _thread.allocate_lock()
         self._wanted = tuple(folders)
+        self._watched: set[str] = set()
+        self.thread = 0
         self.lost = ""
 
     def begin(self) -> None:
-        """Begin anew."""
-        self.end()
-        self._kinds, self.lost = {}, ""
-        with suppress(OSError):
-            self._queue = Fanotify()
-            _watch(self._queue, self._wanted)
-            self._told = True
-            # Not of `threading`, whose list of threads the notebook may look at.
-            _thread.start_new_thread(self._empty, (self._queue,))
+        """Begin; where the system does not tell, nothing will have been opened."""
+        if not self._wanted:
+            return
+        # No thread may be had.
+        with suppress(OSError, RuntimeError):
+            queue = Fanotify()
+            self._watched = _watch(queue, self._wanted)
+            # To look into the folders has opened them.
+            for _ in queue.read():
+                pass
+            self._queue = queue
+            self._over.acquire()
+            # Not of `threading`, whose list of threads the notebook may look at; nor does it sleep by `time.sleep`, in
+            # whose place the notebook may put something else.
+            _thread.start_new_thread(self._empty, (queue,))
 
     def end(self) -> None:
         """Take what has happened so far, and be told no more."""
@@ -82,46 +95,56 @@ class OpenedInC:
                 self._take(self._queue)
                 self._queue.close()
                 self._queue = None
+                self._over.release()
 
-    def used(self, heard: set[str], changed: set[str], made: Iterable[str]) -> tuple[set[str], set[str]]:
-        """Return the files that were read and those that were written, of which an audit hook heard nothing.
+    def used(
+        self, heard: set[str], changed: set[str], made: Iterable[str] = (), listed: Iterable[str] = ()
+    ) -> tuple[set[str], set[str]]:
+        """Return the files and folders that were read, and the files that were written, of which nothing was heard.
 
         A file that is written is not among those that are read: in what order, nobody knows, and what it held before
-        is known from the step that wrote it. What came and went is nothing to the others.
+        is known from the step that wrote it. What came and went is nothing to the others. A folder counts as read when
+        it was opened and nothing in it was changed, after which a database opens it too.
 
         Parameters
         ----------
         heard
-            The files that were heard to be opened.
+            The files that an audit hook heard to be opened.
         changed
-            Those that were heard to be written, made or taken away.
+            Those that it heard to be written, made or taken away.
         made
-            Folders that were made meanwhile: what is in them came meanwhile too.
+            Folders that it heard to be made: what is in those that could not be watched came meanwhile too.
+        listed
+            Folders that it heard to be listed on nobody's behalf, by an import say.
         """
-        if not self._told:
+        if not self._watched:
             return set(), set()
         kinds = dict(self._kinds)
-        for folder in (*made, *(path for path, kind in self._kinds.items() if kind & FOLDER and kind & _COMES)):
-            for path in _files_in(folder):
-                kinds.setdefault(path, CREATED | CLOSED_WRITTEN)
+        for folder in made:
+            if folder not in self._watched:
+                kinds.update(dict.fromkeys(_files_in(folder), CREATED | CLOSED_WRITTEN))
+        known, held = heard | kinds.keys(), _held()
         read, written = set(), set()
         for path, kind in kinds.items():
-            if kind & FOLDER or path in changed or path.endswith(_CODE) or _is_beside(path, heard | kinds.keys()):
+            if kind & FOLDER or path in changed or path.endswith(_CODE) or _is_beside(path, known):
                 continue
-            if kind & _CHANGES or (kind & OPENED and not kind & CLOSED and _is_held(path)):
-                if not kind & CREATED or os.path.lexists(path):
+            if kind & _CHANGES or (kind & OPENED and _identity(path) in held):
+                gone = kind & _GOES and not kind & _COMES
+                if gone or os.path.lexists(path):
                     written.add(path)
             elif path not in heard:
                 read.add(path)
-        return read, written
+        busy = {os.path.dirname(path) for path, kind in kinds.items() if kind & _CHANGES}  # noqa: PTH120
+        busy |= {os.path.dirname(path) for path in changed}  # noqa: PTH120
+        opened = {path for path, kind in kinds.items() if kind & FOLDER and kind & OPENED and not kind & _CHANGES}
+        return read | (opened - busy - heard - changed - set(listed)), written
 
     def _empty(self, queue: Fanotify) -> None:
-        while True:
-            time.sleep(_LOOK_S)
+        self.thread = _thread.get_ident()
+        while not self._over.acquire(timeout=_LOOK_S):
             with self._lock:
-                if self._queue is not queue:
-                    return
-                self._take(queue)
+                if self._queue is queue:
+                    self._take(queue)
 
     def _take(self, queue: Fanotify) -> None:
         try:
@@ -130,35 +153,48 @@ class OpenedInC:
                     self.lost = _LOST
                 elif not _is_text(event.path):
                     self.lost = _NO_TEXT
-                elif not os.path.basename(event.path).startswith("."):  # noqa: PTH119 - for each event
+                elif not basename(event.path).startswith("."):  # noqa: PTH119 - a text, as all of them here
                     self._kinds[event.path] = self._kinds.get(event.path, 0) | event.kind
+                    if event.kind & FOLDER and event.kind & _COMES:
+                        self._came(queue, event.path)
         except OSError:
             self.lost = _CLOSED
 
+    def _came(self, queue: Fanotify, folder: str) -> None:
+        """Watch a folder that is new; what is in it already came with it."""
+        new = _watch(queue, (folder,), _MOST_FOLDERS - len(self._watched))
+        self._watched |= new
+        for place in new:
+            # To look into it has opened it.
+            self._kinds[place] = self._kinds.get(place, 0) | FOLDER | CREATED
+        for path in _files_in(folder):
+            self._kinds.setdefault(path, CREATED | CLOSED_WRITTEN)
 
-def _watch(queue: Fanotify, folders: Iterable[str]) -> None:
-    """Watch folders and those in them, links to folders included, until there are too many."""
-    waiting = deque(folders)
+
+def _watch(queue: Fanotify, folders: Iterable[str], most: int = _MOST_FOLDERS) -> set[str]:
+    """Watch folders and those in them, links to folders included, until there are too many; return which."""
+    waiting, entries = deque(folders), 0
     known: set[tuple[int, int]] = set()
-    while waiting and len(known) < _MOST_FOLDERS:
+    watched: set[str] = set()
+    while waiting and len(watched) < most and entries < _MOST_ENTRIES:
         place = waiting.popleft()
-        try:
-            found = os.stat(place)  # noqa: PTH116 - a text, as all of them here
-        except OSError:
+        identity = _identity(place)
+        if identity is None or identity in known:
             continue
-        if (found.st_dev, found.st_ino) in known:
-            continue
-        known.add((found.st_dev, found.st_ino))
+        known.add(identity)
         try:
             queue.watch(place)
         except OSError:
             # A file system without such events, or one folder too many.
             continue
+        watched.add(place)
         with suppress(OSError):
             for entry in os.scandir(place):
+                entries += 1
                 with suppress(OSError):
                     if entry.is_dir() and _is_looked_into(entry):
                         waiting.append(entry.path)
+    return watched
 
 
 def _is_looked_into(entry: os.DirEntry[str]) -> bool:
@@ -190,17 +226,21 @@ def _is_beside(path: str, others: set[str]) -> bool:
     return any(path.endswith(ending) and path.removesuffix(ending) in others for ending in _BESIDE_DATABASES)
 
 
-def _is_held(path: str) -> bool:
-    """Say whether this process holds a file open for writing."""
+def _identity(path: str | int) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - a text or a number
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _held() -> set[tuple[int, int] | None]:
+    """Return what this process holds open for writing."""
     import fcntl
 
-    try:
-        wanted = os.stat(path)  # noqa: PTH116
-    except OSError:
-        return False
+    found = set()
     for number in map(int, os.listdir("/proc/self/fd")):  # noqa: PTH208
         with suppress(OSError):
-            writes = fcntl.fcntl(number, fcntl.F_GETFL) & (os.O_WRONLY | os.O_RDWR)
-            if writes and os.path.samestat(os.stat(number), wanted):  # noqa: PTH116
-                return True
-    return False
+            if fcntl.fcntl(number, fcntl.F_GETFL) & (os.O_WRONLY | os.O_RDWR):
+                found.add(_identity(number))
+    return found - {None}

@@ -10,6 +10,7 @@ import os
 import re
 import sys
 import sysconfig
+from _thread import get_ident
 from contextlib import suppress
 from importlib.util import source_from_cache
 from pathlib import Path
@@ -193,6 +194,7 @@ class Outside:
         self.done: set[str] = set()
         self._new: set[str] = set()
         self._used: set[str] = set()
+        self._looked_through: set[str] = set()
         self.listening = False
         self._ignored = tuple(
             str(Path(place).resolve())
@@ -209,6 +211,7 @@ class Outside:
         if not self._hooked:
             self._hooked = True
             sys.addaudithook(self._heard)
+        self._in_c.end()
         self._in_c = OpenedInC(folders)
         self._in_c.begin()
         self.listening = True
@@ -219,7 +222,7 @@ class Outside:
         self._in_c.end()
         changed = {path.rstrip(os.sep) for path in self.written}
         made = [path for path in self._new if os.path.isdir(path)]  # noqa: PTH112
-        read, written = self._in_c.used(self.read | self.imported | changed, changed, made)
+        read, written = self._in_c.used(self.read | self.imported | changed, changed, made, self._looked_through)
         self.read |= read
         self.written |= written
         self.done |= {self._in_c.lost} - {""}
@@ -231,9 +234,10 @@ class Outside:
         self.done.clear()
         self._new.clear()
         self._used.clear()
+        self._looked_through.clear()
 
     def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if not self.listening:
+        if not self.listening or get_ident() == self._in_c.thread:
             return
         if event == _STEP:
             self._used.add(_absolute(arguments[0]))
@@ -248,8 +252,9 @@ class Outside:
             elif event == _SQLITE:
                 # SQLite opens its file itself, and what a connection is used for nobody hears.
                 self._uses(*_database(arguments[0]))
-            elif event in _LISTS and not _looks_for_packages(arguments[0], sys._getframe(1)):  # noqa: SLF001
-                self.read.add(_absolute(arguments[0]))
+            elif event in _LISTS:
+                looks = _looks_for_packages(arguments[0], sys._getframe(1))  # noqa: SLF001
+                (self._looked_through if looks else self.read).add(_absolute(arguments[0]))
 
     def _moves(self, event: str, arguments: tuple[Any, ...], frame: FrameType) -> None:
         """Note what is renamed, copied, made or removed: both names are written, as far as an order is concerned."""

@@ -28,7 +28,7 @@ from mlops_nb.snapshot import module_closure
 _OF_THE_MACHINE = re.compile(r"/|/(tmp|home|root|mnt|media|srv|opt|var(/tmp)?)|/(proc|dev|sys|etc|usr|lib|run)(/.*)?")
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from mlops_nb.pipeline.lock import StepEvidence
     from mlops_nb.steps.step import Step
@@ -210,8 +210,8 @@ def relative(path: str, folder: Path, root: Path) -> str:
     return file.as_posix()
 
 
-def data_folders(named: Sequence[str], context: KeyContext, proven: StepEvidence | None) -> list[str]:
-    """Return the folders in which it is noted what a step opens in C: the project, and what is named elsewhere.
+def data_folders(named: Iterable[str], context: KeyContext) -> list[str]:
+    """Return the folders in which it is noted what a step opens in C: the project, and what is named besides.
 
     Parameters
     ----------
@@ -219,22 +219,14 @@ def data_folders(named: Sequence[str], context: KeyContext, proven: StepEvidence
         The texts in the notebook's code, which may be folders.
     context
         The run's, whose parameters may be.
-    proven
-        What it was seen to do, with files in folders.
     """
     root = os.path.realpath(context.root)
-    files = (*proven.reads_files, *proven.writes_files) if proven is not None else ()
-    named = [
-        *named,
-        *(value for value in context.parameters.values() if isinstance(value, str)),
-        *(str(Path(file).parent) for file in files),
-    ]
     found = {root: None}
-    for text in named:
+    for text in (*named, *(value for value in context.parameters.values() if isinstance(value, str))):
         with suppress(OSError, ValueError, RuntimeError):
-            folder = (context.folder / Path(text).expanduser()).resolve()
-            above = any(Path(place).is_relative_to(folder) for place in (root, Path.home()))
-            inside = folder.is_relative_to(root)
-            if not above and not inside and not _OF_THE_MACHINE.fullmatch(str(folder)) and folder.is_dir():
-                found[str(folder)] = None
+            folder = os.path.abspath(context.folder / Path(text).expanduser())  # noqa: PTH100 - links stay
+            real = Path(folder).resolve()
+            above = any(Path(place).is_relative_to(real) for place in (root, Path.home()))
+            if not above and not _OF_THE_MACHINE.fullmatch(str(real)) and real.is_dir():
+                found[folder] = None
     return list(found)

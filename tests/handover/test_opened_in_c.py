@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sqlite3
 import subprocess
 import sys
-from contextlib import contextmanager
+import tempfile
+import threading
+import time
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +21,6 @@ from mlops_nb.handover.opened_in_c import OpenedInC
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 def is_told() -> bool:
@@ -129,6 +133,90 @@ def test_what_lies_in_a_folder_that_was_made_meanwhile_came_meanwhile(tmp_path: 
     assert (seen.read, seen.written) == ([], ["heard/rows", "unheard/rows"])
 
 
+def test_what_another_process_puts_into_a_new_folder_is_not_told(tmp_path: Path) -> None:
+    with watching(tmp_path, made="new new/deep", heard="new/mine") as seen:
+        (tmp_path / "new" / "deep").mkdir(parents=True)
+        time.sleep(1)
+        code = "import pathlib; pathlib.Path('new/theirs').touch(); pathlib.Path('new/deep/theirs').touch()"
+        subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+        touch_in_c(tmp_path / "new" / "deep" / "mine", os.O_WRONLY | os.O_CREAT)
+    assert (seen.read, seen.written) == ([], ["new/deep/mine"])
+
+
+def test_a_folder_that_is_listed_in_c_is_read(tmp_path: Path) -> None:
+    libc = ctypes.CDLL(None)
+    libc.opendir.restype = ctypes.c_void_p
+    for name in ("parts", "heard"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.parquet").touch()
+    with watching(tmp_path, heard="heard") as seen:
+        for name in ("parts", "heard"):
+            opened = libc.opendir(os.fsencode(tmp_path / name))
+            assert opened
+            libc.closedir(ctypes.c_void_p(opened))
+    assert seen.read == ["parts"]
+
+
+def test_a_database_that_opens_its_folder_does_not_list_it(tmp_path: Path) -> None:
+    with (
+        watching(tmp_path, heard="rows.db", changed="rows.db") as seen,
+        closing(sqlite3.connect(tmp_path / "rows.db")) as db,
+    ):
+        for number in range(3):
+            db.execute(f"CREATE TABLE t{number} (x)")
+            db.commit()
+    assert (seen.read, seen.written) == ([], [])
+
+
+def test_a_file_without_a_name_is_nothing(tmp_path: Path) -> None:
+    with watching(tmp_path) as seen, tempfile.TemporaryFile(dir=tmp_path) as file:
+        file.write(b"x")
+    assert (seen.read, seen.written) == ([], [])
+
+
+def test_a_file_that_is_probed_and_then_held_for_writing_is_written(tmp_path: Path) -> None:
+    (tmp_path / "d.db").write_text("x")
+    with watching(tmp_path) as seen:
+        touch_in_c(tmp_path / "d.db")
+        held = open_in_c(tmp_path / "d.db", os.O_RDWR)
+        # It stays open until the block is over.
+    os.close(held)
+    assert (seen.read, seen.written) == ([], ["d.db"])
+
+
+def test_a_folder_that_was_moved_is_known_by_its_new_name(tmp_path: Path) -> None:
+    (tmp_path / "half").mkdir()
+    with watching(tmp_path, changed="half whole") as seen:
+        (tmp_path / "half").rename(tmp_path / "whole")
+        time.sleep(1)
+        touch_in_c(tmp_path / "whole" / "rows", os.O_WRONLY | os.O_CREAT)
+    assert (seen.read, seen.written) == ([], ["whole/rows"])
+
+
+def test_what_a_notebook_puts_in_the_place_of_sleep_is_not_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: list[float] = []
+    with watching(tmp_path):
+        wait = threading.Event().wait
+        monkeypatch.setattr(time, "sleep", called.append)
+        wait(0.7)
+    assert called == []
+
+
+def test_a_process_that_is_forked_keeps_no_queue(tmp_path: Path) -> None:
+    opened = OpenedInC([str(tmp_path)])
+    opened.begin()
+    child = os.fork()
+    if not child:
+        links = [str(entry.readlink()) for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()]
+        os._exit(int(any("fanotify" in link for link in links)))
+    assert os.waitpid(child, 0)[1] == 0
+    touch_in_c(tmp_path / "rows", os.O_WRONLY | os.O_CREAT)
+    opened.end()
+    assert opened.used(set(), set())[1] == {str(tmp_path / "rows")}
+
+
 def test_hidden_folders_environments_code_and_what_a_database_needs_are_left_out(tmp_path: Path) -> None:
     for name in (".hidden", "env", "node_modules"):
         (tmp_path / name).mkdir()
@@ -139,10 +227,10 @@ def test_hidden_folders_environments_code_and_what_a_database_needs_are_left_out
     (tmp_path / "data").mkdir()
     for name in ("data/rows", ".secret", "code.py", "db", "db-wal"):
         (tmp_path / name).touch()
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
     with watching(tmp_path) as seen:
-        for path in sorted(tmp_path.rglob("*")):
-            if path.is_file():
-                touch_in_c(path)
+        for path in files:
+            touch_in_c(path)
     assert (seen.read, seen.written) == (["data/rows", "db"], [])
 
 
