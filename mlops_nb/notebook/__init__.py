@@ -13,7 +13,7 @@ from mlops_nb.notebook.file import (
     write_notebook,
     write_text,
 )
-from mlops_nb.notebook.imports import import_nbformat
+from mlops_nb.notebook.imports import import_nbformat, imported_when_used
 from mlops_nb.notebook.settings import Gate, Output, StepSettings, read_settings, settings_from
 from mlops_nb.notebook.tags import LEFT_OUT, PRELUDE, CellTags, Role, read_tags
 
@@ -35,6 +35,7 @@ __all__ = [
     "code_cell",
     "has_errors",
     "import_nbformat",
+    "imported_when_used",
     "markdown_cell",
     "new_document",
     "parse_notebook",

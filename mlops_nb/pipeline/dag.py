@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("PLOOMBER_STATS_ENABLED", "false")
 os.environ.setdefault("PLOOMBER_VERSION_CHECK_DISABLED", "1")
 
-from mlops_nb.notebook import import_nbformat
+from mlops_nb.notebook import import_nbformat, imported_when_used
 
 import_nbformat()
-
-from ploomber import DAG
+# Half of Ploomber's import: for tables and plots that a DAG of steps has none of.
+with imported_when_used("pandas", "pyarrow.parquet", "matplotlib", "matplotlib.pyplot"):
+    from ploomber import DAG
 from ploomber.constants import TaskStatus
 from ploomber.exceptions import DAGBuildError
 from ploomber.executors.abc import Executor

@@ -97,10 +97,8 @@ def read_scraps(path: Path | str) -> tuple[Scrap, ...]:
     MlopsNbError
         When a scrap was published by a newer version of mlops_nb.
     """
-    # First, because scrapbook imports nbformat too, and would pay a second for it.
+    # Before scrapbook, which imports nbformat too and would pay a second for it.
     nbformat = import_nbformat()
-    import scrapbook
-
     # Files hold long texts as lists of lines.
     document = nbformat.v4.rwbase.rejoin_lines(nbformat.from_dict(read_notebook(path).document))
     found: dict[str, Scrap] = {}
@@ -108,6 +106,9 @@ def read_scraps(path: Path | str) -> tuple[Scrap, ...]:
         for output in cell.get("outputs", ()):
             if not _is_glued(output):
                 continue
+            # Not before there is something to decode: it imports pandas.
+            import scrapbook
+
             alone = nbformat.from_dict({"metadata": {}, "cells": [{"outputs": [output]}]})
             try:
                 glued = scrapbook.read_notebook(alone).scraps.values()
