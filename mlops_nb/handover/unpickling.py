@@ -95,4 +95,6 @@ def loads(
     objects: dict[str, Any] | None = None,
 ) -> Any:
     """Thaw what `dumps` froze; `objects` are those it refers to. Only ever called with content of our own store."""
-    return NotebookUnpickler(pickled, buffers, namespace, identities, objects or {}).load()
+    # An empty one is filled as well.
+    known = {} if objects is None else objects
+    return NotebookUnpickler(pickled, buffers, namespace, identities, known).load()

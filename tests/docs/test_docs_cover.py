@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import fields
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -52,6 +53,7 @@ def rows(text: str) -> set[str]:
 # --- the command line -------------------------------------------------------------------------------------------------
 
 
+@cache
 def verbs() -> dict[str, Any]:
     group: Any = typer.main.get_command(build_app())
     found: dict[str, Any] = group.commands

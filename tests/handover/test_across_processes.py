@@ -77,3 +77,12 @@ def test_values_come_back_as_what_they_were(what: str, tmp_path: Path) -> None:
     assert not different
     assert not absent
     assert names == sorted(State.from_json(left).by_name())
+
+
+def test_a_nan_of_two_variables_is_one_where_nothing_else_is_shared(tmp_path: Path) -> None:
+    store = ArtifactStore(str(tmp_path))
+    left = run(LEAVE, {"store": store.url, "source": "nan = float('nan')\nvalues = [1.0, nan]\nnames = {nan: 'none'}"})
+    ask = TAKE[: TAKE.index("print(")] + (
+        "print(json.dumps([values['nan'] in values['values'], values['names'].get(values['nan'])]))"
+    )
+    assert json.loads(run(ask, {"store": store.url}, left)) == [True, "none"]
