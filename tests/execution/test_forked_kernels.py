@@ -567,3 +567,17 @@ def test_steps_that_run_at_the_same_time_share_the_cores(tmp_path: Path) -> None
     assert (told["at_once"], told["threads"]) == (2, max(1, len(os.sched_getaffinity(0)) // 2))
     (last,) = [step for step in parallel.steps if step.step == "c"]
     assert f"{told['threads']} {told['threads']}" in Path(last.notebook).read_text()
+
+
+def test_a_name_of_a_package_that_is_one_of_its_modules_too_stays_what_the_package_made_it(tmp_path: Path) -> None:
+    tell = "told = [type(unittest.main).__name__, type(pyparsing.common).__name__, callable(unittest.main)]"
+    notebook = write(
+        tmp_path / "n.ipynb",
+        [
+            ("imports", "import json\nimport unittest\nfrom pathlib import Path\nimport pyparsing"),
+            ("step:a", tell),
+            ("step:b", f"{tell}\nPath('told.json').write_text(json.dumps(told))"),
+        ],
+    )
+    assert run(notebook, isolation="fork").result.status == "succeeded"
+    assert json.loads((tmp_path / "told.json").read_text()) == ["type", "type", True]

@@ -14,7 +14,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from types import ModuleType
 
     from mlops_nb.execution.kernels.template_modules import Known
@@ -84,7 +84,7 @@ class BringsBack:
             self._one(name, back)
             for each in names:
                 if each not in sys.modules:
-                    with contextlib.suppress(ImportError):
+                    with contextlib.suppress(ImportError), _its_name_kept(each):
                         importlib.import_module(each)
         finally:
             self._one_by_one = None
@@ -101,6 +101,20 @@ class BringsBack:
         for whose, again in self._known.effects:
             if whose in names:
                 again()
+
+
+@contextlib.contextmanager
+def _its_name_kept(module: str) -> Iterator[None]:
+    """Keep what a package has under the name of a module of its own, which an import gives to the module.
+
+    `unittest.main` is a class: the package has bound it after it had imported `unittest.main`.
+    """
+    package, _, name = module.rpartition(".")
+    names = getattr(sys.modules.get(package), "__dict__", {})
+    before = names.get(name)
+    yield
+    if before is not None and names.get(name) is not before:
+        names[name] = before
 
 
 class _Back:
