@@ -225,8 +225,11 @@ def data_folders(named: Iterable[str], context: KeyContext) -> list[str]:
     for text in (*named, *(value for value in context.parameters.values() if isinstance(value, str))):
         with suppress(OSError, ValueError, RuntimeError):
             folder = os.path.abspath(context.folder / Path(text).expanduser())  # noqa: PTH100 - links stay
+            # Asked first: it is the cheapest question, and most texts are no folder.
+            if not os.path.isdir(folder):  # noqa: PTH112
+                continue
             real = Path(folder).resolve()
             above = any(Path(place).is_relative_to(real) for place in (root, Path.home()))
-            if not above and not _OF_THE_MACHINE.fullmatch(str(real)) and real.is_dir():
+            if not above and not _OF_THE_MACHINE.fullmatch(str(real)):
                 found[folder] = None
     return list(found)
