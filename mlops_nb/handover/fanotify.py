@@ -95,10 +95,6 @@ class Fanotify:
             if key not in self._folders or not os.path.isdir(self._folders[key]):  # noqa: PTH112
                 self._folders[key] = folder
 
-    def watches(self, folder: str) -> bool:
-        """Say whether this folder is watched by this name."""
-        return folder in self._folders.values()
-
     def read(self) -> Iterator[Event]:
         """Yield what this process has done since it was asked last, without waiting; `LOST` when the queue was full.
 
@@ -110,7 +106,7 @@ class Fanotify:
             When somebody closed the queue.
         """
         # Code that closes all files it does not know may have given the number to another one.
-        if os.readlink(f"/proc/self/fd/{self.descriptor}") != "anon_inode:[fanotify]":  # noqa: PTH115 - no path
+        if not _is_queue(self.descriptor):
             raise OSError("closed")  # noqa: EM101
         while True:
             try:
@@ -167,10 +163,15 @@ class Fanotify:
         return answer
 
 
+def _is_queue(descriptor: int) -> bool:
+    """Say whether the number is still a queue's; `OSError` when it is nobody's."""
+    return readlink(f"/proc/self/fd/{descriptor}") == _WHAT_IT_IS  # noqa: PTH115 - no path
+
+
 def _close(descriptor: int) -> None:
     """Close a queue, unless it is closed and its number another file's."""
     with suppress(OSError):
-        if readlink(f"/proc/self/fd/{descriptor}") == _WHAT_IT_IS:  # noqa: PTH115 - no path
+        if _is_queue(descriptor):
             os.close(descriptor)
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mlops_nb.handover.fanotify import Fanotify
 from mlops_nb.lifecycle import plan, read, run, stores
 from mlops_nb.pipeline import StepEvidence, read_lock
 from tests.notebook_factory import write
+from tests.told_by_the_system import only_where_it_is_told
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,15 +20,7 @@ if TYPE_CHECKING:
     from tests.notebook_factory import Cell
 
 
-def is_told() -> bool:
-    try:
-        Fanotify().close()
-    except OSError:
-        return False
-    return True
-
-
-pytestmark = pytest.mark.skipif(not is_told(), reason="this system does not tell which files are opened")
+pytestmark = only_where_it_is_told
 
 IMPORTS = ("imports", "import json, os, time\nfrom pathlib import Path\nimport pyarrow as pa\nfrom pyarrow import csv")
 WRITE = "csv.write_csv(pa.table({{'x': {values}}}), cfg['folder'] + '/rows' + '.csv')"

@@ -14,24 +14,17 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
 from mlops_nb.handover.fanotify import LOST, Fanotify
 from mlops_nb.handover.opened_in_c import OpenedInC
+from tests.told_by_the_system import only_where_it_is_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-
-def is_told() -> bool:
-    try:
-        Fanotify().close()
-    except OSError:
-        return False
-    return True
+    import pytest
 
 
-pytestmark = pytest.mark.skipif(not is_told(), reason="this system does not tell which files are opened")
+pytestmark = only_where_it_is_told
 
 
 class Seen:
