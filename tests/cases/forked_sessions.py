@@ -1,4 +1,8 @@
-"""Sessions in forked shells: what a step needs of a kernel, in a fiftieth of a kernel's time."""
+"""Sessions in forked shells: what a step needs of a kernel, in a fiftieth of a kernel's time.
+
+Steps that may run at the same time can be made to run one after the other, the notebook's last one first: an edge that
+is missing shows then in every run, and not only when the steps happen to be that quick.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +23,8 @@ from mlops_nb.steps import as_source
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from mlops_nb.execution import Watch
+    from mlops_nb.execution import RunEvent, Watch
+    from mlops_nb.pipeline import Plan
 
 SERVER = Path(__file__).with_name("shell_server.py")
 # Where the random streams of shells start that are asked to start alike; a run is told the same seed.
@@ -80,3 +86,81 @@ class _Forked:
         given = "\n".join(f"{name} = {as_source(value)}" for name, value in parameters.items())
         answer = self.sessions.ask(run=self.number, place=str(place), given=given)
         return Ending("" if answer["done"] else "its shell died")
+
+
+# So long it is waited for a step that could run and does not come: it shares another one's kernel.
+PATIENCE_S = 1.0
+
+
+@dataclass
+class Backwards:
+    """Sessions of a run whose steps that may run at the same time do so from the notebook's last to its first.
+
+    `run(notebook, workers=backwards.workers, open_session=backwards.open, on_plan=backwards.follow,
+    listen=backwards.hear)`.
+    """
+
+    sessions: ForkedSessions
+    workers: int = 16
+    _waits_for: dict[str, set[str]] = field(default_factory=dict)
+    _done: set[str] = field(default_factory=set)
+    _here: set[str] = field(default_factory=set)
+    _runs: str = ""
+    _turn: threading.Condition = field(default_factory=threading.Condition)
+
+    def follow(self, plan: Plan) -> None:
+        """Take in which steps wait for which."""
+        self._waits_for = {step.name: {*step.needs, *step.after} for step in plan.steps}
+
+    def hear(self, event: RunEvent) -> None:
+        """Take in that a step is done."""
+        if event.kind == "step-done":
+            with self._turn:
+                self._done.add(event.step)
+                self._turn.notify_all()
+
+    @contextmanager
+    def open(self, kernel_name: str, cwd: Path, watch: Watch | None = None) -> Iterator[_InTurn]:
+        """Open a session in which a notebook is run when its turn has come."""
+        with self.sessions.open(kernel_name, cwd, watch) as session:
+            yield _InTurn(self, session)
+
+    @contextmanager
+    def turn(self, step: str) -> Iterator[None]:
+        """Wait until nothing runs, every step that could run is here, and this is the notebook's last of them."""
+        order = list(self._waits_for)
+        with self._turn:
+            self._here.add(step)
+            self._turn.notify_all()
+            deadline = time.monotonic() + PATIENCE_S
+            while self._runs or step != max(self._here, key=order.index) or not self._all_here():
+                if time.monotonic() > deadline and not self._runs and step == max(self._here, key=order.index):
+                    break
+                self._turn.wait(0.05)
+            self._here.discard(step)
+            self._runs = step
+        try:
+            yield
+        finally:
+            with self._turn:
+                self._runs = ""
+                self._turn.notify_all()
+
+    def _all_here(self) -> bool:
+        return all(
+            name in self._here or name in self._done or not waits <= self._done
+            for name, waits in self._waits_for.items()
+        )
+
+
+@dataclass(frozen=True)
+class _InTurn:
+    backwards: Backwards
+    session: _Forked
+
+    def run(
+        self, place: Path, parameters: Mapping[str, Any], limits: Limits, on_cell: Callable[[str, str], None]
+    ) -> Ending:
+        """Run a notebook in this shell when its turn has come."""
+        with self.backwards.turn(place.stem):
+            return self.session.run(place, parameters, limits, on_cell)

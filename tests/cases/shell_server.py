@@ -25,6 +25,9 @@ from typing import Any
 
 from run_in_shells import HEAVY_IMPORTS, LIGHT_IMPORTS, LIMIT_S, new_shell
 
+# A module beside the notebook, as far as a step's kernel can tell: it would be carried, and make all steps a chain.
+del sys.modules["run_in_shells"]
+
 OURS = ("mlops_nb.handover", "mlops_nb.scraps.glue", "mlops_nb.artifacts.fingerprint_code")
 
 
