@@ -335,10 +335,12 @@ def _check_once(around: Surroundings) -> list[str]:
         # What lies in files is compared where it is read, a later step may rightly have written it since; but what an
         # earlier step left in them is known.
         files = {name: left.known(name) or found for name, found in used.get("files", {}).items()}
+        asked = {name: left.left_as(name) or found for name, found in used.get("asked", {}).items()}
         true = {
             **components(planned.step, state, around.context, progress.evidence.get(planned.name)),
             **{part: used[part] for part in ("modules", "schemas", "imported") if part in used},
             "files": files,
+            **({"asked": asked} if asked else {}),
         }
         lost = (
             progress.overwritten(around.plan, planned.name, progress.files[planned.name], around.context.folder)

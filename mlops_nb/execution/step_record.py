@@ -200,7 +200,7 @@ def succeeded(  # noqa: PLR0913, PLR0917 - what a result consists of
             # A folder that a step makes unless it is there keeps its last slash.
             {relative(path, context.folder, context.root) + "/" * path.endswith("/") for path in found}
         )
-        for kind, found in ((kind, outcome.evidence[f"{kind}_files"]) for kind in ("read", "written"))
+        for kind, found in ((kind, outcome.evidence[f"{kind}_files"]) for kind in ("read", "written", "asked"))
     }
     files["read"] = sorted({*files["read"], *_modules_by_file(planned.step, state, outcome, context)})
     for path, is_new in _named(planned.step, context.folder, began):
@@ -217,8 +217,11 @@ def succeeded(  # noqa: PLR0913, PLR0917 - what a result consists of
         streams=tuple(sorted(kind for kind in delta.ambient if kind in STREAMS)),
         reads_files=tuple(files["read"]),
         writes_files=tuple(files["written"]),
+        # What it opened as well, it has not only asked for.
+        asks_files=tuple(sorted(set(files["asked"]) - set(files["read"]) - set(files["written"]))),
+        variables=tuple(sorted(set(outcome.evidence["variables"]) - set(planned.step.variables))),
         stays={name: item.problem for item in delta.changed if item.problem for name in item.names},
-        outside=tuple(outcome.evidence.get("outside", ())),
+        outside=(*outcome.evidence.get("outside", ()), *_by_name(planned.step, outcome)),
     )
     published = _artifacts(scraps, around) | rests_on
     # Now it is known which files it reads and which random streams it draws from: the key for next time.
@@ -273,6 +276,16 @@ def _modules_by_file(step: Step, state: State, outcome: Outcome, context: KeyCon
     }
     for path in (imported | elsewhere) - known:
         yield relative(str(path), context.folder, context.root)
+
+
+def _by_name(step: Step, outcome: Outcome) -> Iterator[str]:
+    """Yield what the step unpickled by the name that something of the notebook has, and does not name itself.
+
+    Whatever has the name by then is found.
+    """
+    for name in outcome.evidence.get("unpickled", ()):
+        if name.partition(".")[0] not in {*step.reads, *step.flow.defines}:
+            yield f"unpickles `{name}` by its name"
 
 
 def _undeclared(step: Step, scraps: tuple[GluedScrap, ...], around: Surroundings) -> list[str]:

@@ -29,6 +29,7 @@ from mlops_nb.handover.ambient import (
     reset_ambient,
     write_ambient,
 )
+from mlops_nb.handover.asked import put_questions
 from mlops_nb.handover.covariables import Process, came_back_different, freeze, thaw, thaw_one, variables
 from mlops_nb.handover.outside import Outside
 from mlops_nb.handover.process_state import (
@@ -70,6 +71,7 @@ class _Session:
 def prepare(seed: int | None = None) -> None:
     """Note what a fresh kernel looks like, before prelude cells are replayed in it; with a seed, it starts there."""
     watch_imports()
+    put_questions()
     if seed is not None:
         seed_streams(seed)
     setattr(_shell(), _BASELINE, Baseline.now())
@@ -131,6 +133,7 @@ def begin(  # noqa: PLR0913 - what a step begins with
     """
     started = time.perf_counter()
     watch_imports()
+    put_questions()
     if seed is not None:
         seed_streams(seed)
     shell = _shell()
@@ -259,7 +262,10 @@ def end(
         "delta": digest,
         "read_files": session.files.seen(session.files.read, [root]),
         "written_files": session.files.seen(session.files.written, [root]),
+        "asked_files": session.files.seen(session.files.asked, [root]),
         "imported_files": session.files.seen(session.files.imported, [root]),
+        "variables": sorted(session.files.variables),
+        "unpickled": sorted(session.files.unpickled),
         "loaded_modules": session.files.loaded(),
         "outside": sorted(session.files.done),
         "seconds": {"thaw": session.seconds, "freeze": time.perf_counter() - started},

@@ -1,7 +1,8 @@
 """What a step does outside of its process: the files it opens, the programs it starts, the servers it asks.
 
 Seen by an audit hook (PEP 578), which hears what Python opens; what a library opens in C the system tells
-(`opened_in_c`). What a program reads that was started nobody hears: so that one was started is noted.
+(`opened_in_c`), what is asked without opening anything those who ask (`asked`), and what happens in processes that are
+forked they (`forked`). What a program reads that was started nobody hears: so that one was started is noted.
 """
 
 from __future__ import annotations
@@ -15,47 +16,47 @@ from contextlib import suppress
 from importlib.util import source_from_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
+from mlops_nb.handover.asked import (
+    asked_by_notebook,
+    hear_no_questions,
+    listen_to_questions,
+    looked_up_by_notebook,
+    only_whether,
+    path_asked,
+)
+from mlops_nb.handover.audit_events import (
+    MOVES,
+    NOT_FOLLOWED,
+    PASSED_ON,
+    absolute,
+    database,
+    is_path,
+    moved,
+    opened,
+)
+from mlops_nb.handover.forked import Forked
 from mlops_nb.handover.opened_in_c import OpenedInC
+from mlops_nb.handover.process_state import is_of_project
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from types import FrameType
 
 _OF_THE_MACHINE = ("/proc", "/dev", "/sys", "/etc", "/usr", "/lib", "/run", "/var/lib", "/var/cache")
-_MOVES = frozenset(
-    {
-        "os.rename",
-        "os.remove",
-        "os.link",
-        "os.symlink",
-        "os.truncate",
-        "os.rmdir",
-        "os.mkdir",
-        "shutil.copyfile",
-        "shutil.move",
-        "shutil.copytree",
-        "shutil.rmtree",
-        "shutil.make_archive",
-        "shutil.unpack_archive",
-    }
-)
-_COMMAND = 60
-# Code that starts programs on behalf of who calls it: the standard library, and what carries out `!` and `%%bash`.
-_PASSED_ON = re.compile(
-    r"^<frozen |site-packages[/\\](IPython|ipykernel|pexpect|ptyprocess)[/\\]"
-    rf"|^{re.escape(sysconfig.get_paths()['stdlib'])}[/\\](?!.*-packages)|^{re.escape(__file__)}$"
-)
 _SQLITE = "sqlite3.connect"
 _MAKES = "os.mkdir"
-# The positions at which these events say by which open folder each of their names is meant.
-_FOLDERS = {"os.mkdir": (2,), "os.remove": (1,), "os.rmdir": (1,), "os.rename": (2, 3), "os.link": (2, 3)}
+# So many paths are told one by one; of more, the folders that they lie in.
+_MOST_ASKED = 1000
+# What `%store` keeps, though it lies in a hidden folder of the home.
+_STORED = re.compile(r"[/\\]db[/\\]autorestore[/\\]")
 # What takes away the name that comes first, there or not.
 _TAKES_AWAY = frozenset({"os.remove", "os.rmdir", "os.rename", "shutil.rmtree", "shutil.move"})
 # What `mlops_nb.step` raises: a notebook that is read for a step of it is input, as no other notebook is.
 _STEP = "mlops_nb.step"
+_UNPICKLES = "pickle.find_class"
 _LISTS = frozenset({"os.listdir", "os.scandir"})
+_HEARD = MOVES | NOT_FOLLOWED.keys() | _LISTS | {"open", _SQLITE, _STEP, _UNPICKLES}
 _IMPORTS = re.compile(r"^<frozen |[/\\]importlib[/\\]|[/\\]importlib_metadata[/\\]|[/\\]pkg(util|_resources)\b")
 # The import system, and who shows a line of a module's source, in a traceback say.
 _IMPORT_SYSTEM = re.compile(r"^<frozen (importlib|zipimport)|[/\\]importlib[/\\]_bootstrap")
@@ -64,77 +65,6 @@ _TOKENIZE = re.compile(r"[/\\]tokenize\.py$")
 _PKGUTIL = re.compile(r"[/\\]pkgutil\.py$")
 _CODE = (".py", ".pyc", ".ipynb")
 _PACKAGE = f"{Path(__file__).resolve().parents[1]}{os.sep}"
-_OPEN_FOR_WRITING = os.O_WRONLY | os.O_RDWR
-_SQLITE_URI = "file:"
-
-
-def _program(arguments: tuple[Any, ...]) -> str:
-    """Return the program that the notebook's own code starts; what libraries start for themselves is theirs."""
-    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - who starts it
-    while frame is not None and _PASSED_ON.search(frame.f_code.co_filename):
-        frame = frame.f_back
-    # Without an end the shell itself started it, for a cell magic.
-    if frame is not None and f"{os.sep}site-packages{os.sep}" in frame.f_code.co_filename:
-        return ""
-    command = next((given for given in arguments[1::-1] if given), "a program")
-    if isinstance(command, list | tuple):
-        command = " ".join(os.fsdecode(part) for part in command if isinstance(part, str | bytes | os.PathLike))
-    return f"starts `{os.fsdecode(command).strip()[:_COMMAND]}`"
-
-
-def _connection(arguments: tuple[Any, ...]) -> str:
-    address = arguments[1]
-    if not isinstance(address, tuple) or str(address[0]).startswith(("127.", "::1", "localhost")):
-        return ""
-    return f"connects to {address[0]}"
-
-
-def _is_path(given: Any) -> bool:
-    if isinstance(given, str) and given.startswith("<") and given.endswith(">"):
-        # What code without a file is called (`<string>`): Python looks there for the line of a syntax error.
-        return False
-    return isinstance(given, str | bytes | os.PathLike) and given != ":memory:"
-
-
-def _absolute(given: Any) -> str:
-    return os.path.abspath(os.fsdecode(given))  # noqa: PTH100 - called for every open, and links stay
-
-
-def _moved(event: str, arguments: tuple[Any, ...]) -> list[str]:
-    """Return the paths that something is done to; `shutil.rmtree` names what is in a folder by the open folder."""
-    paths = []
-    for position, given in enumerate(arguments[:2]):
-        if not _is_path(given):
-            continue
-        at = _FOLDERS.get(event, ())
-        folder = arguments[at[position]] if position < len(at) and at[position] < len(arguments) else None
-        if isinstance(folder, int) and folder >= 0:
-            with suppress(OSError):
-                opened = os.readlink(f"/proc/self/fd/{folder}")  # noqa: PTH115 - called for every file of a folder
-                paths.append(os.path.join(opened, os.fsdecode(given)))  # noqa: PTH118
-        else:
-            paths.append(_absolute(given))
-    return paths
-
-
-def _opened(mode: Any, flags: int) -> tuple[bool, bool]:
-    """Return whether what a file holds is read, and whether it is written; what is appended adds to what is there."""
-    if isinstance(mode, str):
-        return bool(set(mode) & {"r", "a"}), bool(set(mode) & set("wax+"))
-    writes = bool(flags & _OPEN_FOR_WRITING)
-    adds = bool(flags & (os.O_RDWR | os.O_APPEND)) and not flags & os.O_TRUNC
-    return adds or not writes, writes
-
-
-def _database(given: Any) -> tuple[str, bool, bool]:
-    """Return the file of an SQLite database, and whether it is read and written: neither when it lies in memory."""
-    name = os.fsdecode(given)
-    asked: dict[str, list[str]] = {}
-    if name.startswith(_SQLITE_URI):
-        uri = urlsplit(name)
-        name, asked = unquote(uri.path), parse_qs(uri.query)
-    on_disk = name not in {"", ":memory:"} and "memory" not in asked.get("mode", ())
-    return _absolute(name), on_disk, on_disk and "ro" not in asked.get("mode", ())
 
 
 def _looks_for_packages(folder: Any, frame: FrameType) -> bool:
@@ -153,7 +83,7 @@ def _is_shown(frame: FrameType) -> bool:
     if _TOKENIZE.search(frame.f_code.co_filename):
         reader = frame.f_back
     while reader is not None and not _SHOWS_SOURCE.search(reader.f_code.co_filename):
-        if not _PASSED_ON.search(reader.f_code.co_filename):
+        if not PASSED_ON.search(reader.f_code.co_filename):
             return reader.f_code.co_filename.startswith(_PACKAGE)
         reader = reader.f_back
     return True
@@ -172,22 +102,17 @@ def _makes_unless_there(frame: FrameType) -> bool:
     return code.co_name in {"mkdir", "makedirs"} and bool(frame.f_locals.get("exist_ok"))
 
 
-# What a program reads, or what a server answers, nobody sees here.
-_NOT_FOLLOWED: dict[str, Callable[[tuple[Any, ...]], str]] = {
-    "subprocess.Popen": _program,
-    "os.system": _program,
-    "os.posix_spawn": _program,
-    "os.forkpty": _program,
-    "socket.connect": _connection,
-}
-
-
 class Outside:
     """What the process did outside of itself; the hook cannot be removed, only muted."""
 
     def __init__(self) -> None:
         self._hooked = False
         self._in_c = OpenedInC(())
+        self._forked = Forked()
+        self._passes_on = 0
+        self.asked: set[str] = set()
+        self.variables: set[str] = set()
+        self.unpickled: set[str] = set()
         self.read: set[str] = set()
         self.written: set[str] = set()
         self.imported: set[str] = set()
@@ -214,52 +139,102 @@ class Outside:
         self._in_c.end()
         self._in_c = OpenedInC(folders)
         self._in_c.begin()
+        self._forked.follow(self._forget)
+        listen_to_questions(self._asks, self._looks_up)
         self.listening = True
 
     def stop(self) -> None:
         """Note nothing more, and take in what was opened in C."""
         self.listening = False
+        hear_no_questions()
         self._in_c.end()
+        for kind, told in self._forked.heard():
+            self._sinks[kind].add(told)
         changed = {path.rstrip(os.sep) for path in self.written}
         made = [path for path in self._new if os.path.isdir(path)]  # noqa: PTH112
         read, written = self._in_c.used(self.read | self.imported | changed, changed, made, self._looked_through)
         self.read |= read
         self.written |= written
-        self.done |= {self._in_c.lost} - {""}
+        self.done |= {self._in_c.lost, self._forked.lost} - {""}
+        self.asked -= {path.rstrip(os.sep) for path in self.written} | self.read
+
+    @property
+    def _sinks(self) -> dict[str, set[str]]:
+        return {name: held for name, held in vars(self).items() if isinstance(held, set)}
 
     def _forget(self) -> None:
-        self.read.clear()
-        self.written.clear()
-        self.imported.clear()
-        self.done.clear()
-        self._new.clear()
-        self._used.clear()
-        self._looked_through.clear()
+        for sink in self._sinks.values():
+            sink.clear()
+
+    def _is_nobodys(self) -> bool:
+        return not self.listening or get_ident() in {self._in_c.thread, self._passes_on}
+
+    def _pass_on(self) -> None:
+        """Tell the process that forked this one what it did, and forget it."""
+        if not self._forked.is_child:
+            return
+        self._passes_on = get_ident()
+        try:
+            self._forked.tell([(name, text) for name, sink in self._sinks.items() for text in sink])
+            self._forget()
+        finally:
+            self._passes_on = 0
+
+    def _asks(self, question: str, given: Any, folder: Any) -> None:
+        """Note what is asked for without being opened: whether it is there, or more, which only its content tells."""
+        if self._is_nobodys():
+            return
+        frame = sys._getframe(2)  # noqa: SLF001 - who asks
+        path = path_asked(given, folder)
+        if not path or path in self.read or (path in self.asked and only_whether(frame)):
+            return
+        if len(self.asked) >= _MOST_ASKED:
+            self.read.add(os.path.dirname(path))  # noqa: PTH120
+        elif asked := asked_by_notebook(question, path, frame):
+            (self.asked if asked.whether else self.read).add(path)
+        self._pass_on()
+
+    def _looks_up(self, name: str) -> None:
+        """Note which variable of the environment the notebook looks up."""
+        if self._is_nobodys() or name in self.variables:
+            return
+        frame = sys._getframe(2)  # noqa: SLF001 - who asks
+        if looked_up_by_notebook(frame, lambda file: is_of_project("", file)):
+            self.variables.add(name)
+            self._pass_on()
 
     def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if not self.listening or get_ident() == self._in_c.thread:
+        # First of all: to look who does it is an event as well.
+        if event not in _HEARD or self._is_nobodys():
             return
+        self._hears(event, arguments, sys._getframe(1))  # noqa: SLF001 - who does it
+        self._pass_on()
+
+    def _hears(self, event: str, arguments: tuple[Any, ...], frame: FrameType) -> None:
         if event == _STEP:
-            self._used.add(_absolute(arguments[0]))
-            self.read.add(_absolute(arguments[0]))
-        elif event in _NOT_FOLLOWED:
-            self.done |= {told for told in (_NOT_FOLLOWED[event](arguments),) if told}
-        elif event in _MOVES:
-            self._moves(event, arguments, sys._getframe(1))  # noqa: SLF001 - who makes a folder
-        elif arguments and _is_path(arguments[0]):
+            self._used.add(absolute(arguments[0]))
+            self.read.add(absolute(arguments[0]))
+        elif event in NOT_FOLLOWED:
+            self.done |= {told for told in (NOT_FOLLOWED[event](arguments),) if told}
+        elif event in MOVES:
+            self._moves(event, arguments, frame)
+        elif event == _UNPICKLES:
+            if arguments[0] == "__main__":
+                self.unpickled.add(str(arguments[1]))
+        elif arguments and is_path(arguments[0]):
             if event == "open":
-                self._opens(_absolute(arguments[0]), *_opened(*arguments[1:3]), sys._getframe(1))  # noqa: SLF001
+                self._opens(absolute(arguments[0]), *opened(*arguments[1:3]), frame)
             elif event == _SQLITE:
                 # SQLite opens its file itself, and what a connection is used for nobody hears.
-                self._uses(*_database(arguments[0]))
+                self._uses(*database(arguments[0]))
             elif event in _LISTS:
-                looks = _looks_for_packages(arguments[0], sys._getframe(1))  # noqa: SLF001
-                (self._looked_through if looks else self.read).add(_absolute(arguments[0]))
+                looks = _looks_for_packages(arguments[0], frame)
+                (self._looked_through if looks else self.read).add(absolute(arguments[0]))
 
     def _moves(self, event: str, arguments: tuple[Any, ...], frame: FrameType) -> None:
         """Note what is renamed, copied, made or removed: both names are written, as far as an order is concerned."""
         makes = event == _MAKES and _makes_unless_there(frame)
-        for position, path in enumerate(_moved(event, arguments)):
+        for position, path in enumerate(moved(event, arguments)):
             self._writes(path, takes_away=position == 0 and event in _TAKES_AWAY, unless_there=makes)
 
     def _opens(self, path: str, reads: bool, writes: bool, frame: FrameType) -> None:  # noqa: FBT001
@@ -314,6 +289,7 @@ class Outside:
             path
             for path in sink
             if path in self._used
+            or _STORED.search(path)
             or (
                 not path.endswith((".pyc", ".so"))
                 and "/site-packages/" not in path

@@ -2,7 +2,8 @@
 
 Two steps may change places unless one of them writes what the other reads or writes. A path that ends with `/` is a
 folder that a step makes unless it is there: steps that do so for one folder are in nobody's way. Any other folder that
-is written was made, emptied, moved or removed with all that lies in it, and one that is read was listed.
+is written was made, emptied, moved or removed with all that lies in it, and one that is read was listed. Of a path that
+is asked for only counts whether it is there.
 """
 
 from __future__ import annotations
@@ -17,30 +18,39 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FileUse:
-    """The files and folders that a step reads and writes: `made` are the folders that it makes unless they are there.
+    """The files and folders that a step reads and writes.
 
-    Paths are normalised.
+    `made` are the folders that it makes unless they are there, `asked` what it looks for without opening it. Paths are
+    normalised.
     """
 
     reads: frozenset[str] = frozenset()
     writes: frozenset[str] = frozenset()
     made: frozenset[str] = frozenset()
+    asked: frozenset[str] = frozenset()
 
     @staticmethod
-    def of(reads: Iterable[str], writes: Iterable[str]) -> FileUse:
+    def of(reads: Iterable[str], writes: Iterable[str], asks: Iterable[str] = ()) -> FileUse:
         """Return the use that these paths are."""
         written = list(writes)
         return FileUse(
             frozenset(map(posixpath.normpath, reads)),
             frozenset(posixpath.normpath(path) for path in written if not path.endswith("/")),
             frozenset(posixpath.normpath(path) for path in written if path.endswith("/")),
+            frozenset(map(posixpath.normpath, asks)),
+        )
+
+    def joined(self, other: FileUse) -> FileUse:
+        """Return what either of two uses."""
+        return FileUse(
+            self.reads | other.reads, self.writes | other.writes, self.made | other.made, self.asked | other.asked
         )
 
     def disturbs(self, other: FileUse) -> bool:
         """Say whether something that this step writes is part of what the other one reads or writes."""
-        if not (self.writes or self.made) or not (other.reads or other.writes or other.made):
+        if not (self.writes or self.made) or not (other.reads or other.writes or other.made or other.asked):
             return False
-        touched = other.reads | other.writes
+        touched = other.reads | other.writes | other.asked
         above = {folder for path in touched | other.made for folder in _above(path)}
         made = self.made - other.made
         return (

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mlops_nb.pipeline.precedent import Precedent
 
 GONE = "missing"
+FILE = "file"
 # What a folder holds is what its steps leave in it; of the folder itself counts that it is there.
 FOLDER = "folder"
 
@@ -78,13 +79,43 @@ class FilesLeft:
                 found[name] = file_hash(folder / name)
         return found
 
-    def differing(self, names: Iterable[str], folder: Path) -> list[str]:
-        """Return those of the files that are not any more what the steps so far left."""
+    def asked(self, names: Iterable[str], written: Iterable[str], folder: Path) -> dict[str, str]:
+        """Return of each path that a step asks for what it finds: `file`, `folder` or `missing`."""
+        own = {posixpath.normpath(path) for path in written}
+        found = {}
+        for name in sorted(set(names)):
+            path = posixpath.normpath(name)
+            if known := self.left_as(path):
+                found[name] = known
+            elif path not in own:
+                found[name] = _kind(folder / name)
+        return found
+
+    def left_as(self, path: str) -> str:
+        """Return what the steps so far left under a name; empty where none has written it."""
+        digest = self.hashes.get(path, "")
+        if digest:
+            return digest if digest in {GONE, FOLDER} else FILE
+        above = posixpath.dirname(path)
+        while above not in {path, ""}:
+            if self.hashes.get(above) == GONE:
+                return GONE
+            path, above = above, posixpath.dirname(above)
+        return ""
+
+    def differing(self, use: FileUse, folder: Path) -> list[str]:
+        """Return those of the files that a step uses which are not any more what the steps so far left."""
         return [
-            path
-            for path in sorted(set(map(posixpath.normpath, names)))
-            if (known := self.known(path)) and file_hash(folder / path) != known
+            *(path for path in sorted(use.reads) if (known := self.known(path)) and file_hash(folder / path) != known),
+            *(path for path in sorted(use.asked) if (kind := self.left_as(path)) and _kind(folder / path) != kind),
         ]
+
+
+def _kind(path: Path) -> str:
+    try:
+        return FOLDER if path.is_dir() else FILE if path.exists() else GONE
+    except (OSError, ValueError):
+        return GONE
 
 
 def changed(recorded: Mapping[str, str], folder: Path) -> list[str]:
@@ -137,7 +168,7 @@ class WrittenFiles:
     def runs(self, step: str, use: FileUse) -> None:
         """Take note of a step that is to run, or may have to."""
         self._running[step] = use
-        for path in self.left.differing(use.reads, self._folder):
+        for path in self.left.differing(use, self._folder):
             if path in self._writers:
                 self.rewriting[self._writers[path]] = f"`{step}` needs the file `{path}` as it left it"
 

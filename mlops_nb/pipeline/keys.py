@@ -130,6 +130,7 @@ def components(
     seen = evidence or step.flow
     imported = context.imported(step)
     # Of a notebook the imported step alone counts, not its outputs or its other steps.
+    asked = left.asked(evidence.asks_files, evidence.writes_files, context.folder) if evidence else {}
     covered = {posixpath.normpath(name.rpartition(": ")[0]) for name in imported}
     return {
         "scheme": SCHEME,
@@ -141,12 +142,16 @@ def components(
         "ambient": {
             kind: item.fingerprint for kind, item in state.ambient.items() if kind not in STREAMS or kind in streams
         },
-        "variables": {name: _short(context.variables.get(name)) for name in step.variables},
+        "variables": {
+            name: _short(context.variables.get(name))
+            for name in sorted({*step.variables, *(evidence.variables if evidence else ())})
+        },
         "modules": module_closure(modules_of(step, state), [context.folder, context.root]),
         "files": left.read(
             (name for name in seen.reads_files if name not in covered), seen.writes_files, context.folder
         ),
         # Where there is none there is no such part, so that other steps keep their keys.
+        **({"asked": asked} if asked else {}),
         **({"imported": dict(imported)} if imported else {}),
     } | schema_part(step, context.schemas)
 
@@ -188,6 +193,7 @@ _SENTENCES = (
     ("inputs", "{} changed"),
     ("imported", "the imported step {} changed"),
     ("files", "the file {} changed"),
+    ("asked", "{} came or went"),
     ("variables", "the environment variable {} changed"),
     ("modules", "the module {} changed"),
     ("schemas", "the schema {} changed"),

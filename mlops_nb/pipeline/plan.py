@@ -322,8 +322,9 @@ def _edges(
 
 
 def _files(step: Step, proven: StepEvidence | None) -> FileUse:
-    seen = proven if proven is not None else step.flow
-    return FileUse.of(seen.reads_files, seen.writes_files)
+    if proven is not None:
+        return FileUse.of(proven.reads_files, proven.writes_files, proven.asks_files)
+    return FileUse.of(step.flow.reads_files, step.flow.writes_files)
 
 
 def _expected_files(step: Step, proven: StepEvidence | None, precedent: Precedent) -> FileUse:
@@ -333,8 +334,8 @@ def _expected_files(step: Step, proven: StepEvidence | None, precedent: Preceden
     if proven is not None or last is None:
         return use
     seen = last.outcome.get("evidence", {})
-    past = FileUse.of(seen.get("reads_files", ()), seen.get("writes_files", ()))
-    return FileUse(use.reads | past.reads, use.writes | past.writes, use.made | past.made)
+    past = FileUse.of(seen.get("reads_files", ()), seen.get("writes_files", ()), seen.get("asks_files", ()))
+    return use.joined(past)
 
 
 def _is_unknown(evidence: StepEvidence | None) -> bool:
