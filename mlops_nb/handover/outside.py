@@ -156,7 +156,11 @@ class Outside:
         self.read |= read
         self.written |= written
         self.done |= {self._in_c.lost, self._forked.lost} - {""}
-        self.asked -= {path.rstrip(os.sep) for path in self.written} | self.read
+        opened = {path.rstrip(os.sep) for path in self.written} | self.read
+        # That a folder is there is no news of one in which something was opened, nor of the one that the step is in.
+        with suppress(OSError):
+            opened.add(os.path.join(os.getcwd(), "here"))  # noqa: PTH109, PTH118
+        self.asked -= opened | {str(above) for path in opened for above in Path(path).parents}
 
     @property
     def _sinks(self) -> dict[str, set[str]]:

@@ -1,0 +1,142 @@
+"""What steps ask without opening a file, with real kernels: it belongs to their keys."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from mlops_nb.lifecycle import plan, read, run, stores
+from mlops_nb.pipeline import read_lock
+from tests.notebook_factory import write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+    from tests.notebook_factory import Cell
+
+IMPORTS = ("imports", "import json, os\nfrom pathlib import Path")
+TELL = ("step:tell", "told = Path('told.json').write_text(json.dumps(found))")
+
+
+def succeeded(notebook: Path) -> None:
+    record = run(notebook).result.record
+    assert record.run.status == "succeeded", [(step.step, step.reason, step.error) for step in record.steps]
+
+
+def because(notebook: Path) -> dict[str, str]:
+    """Return why each step is to run that is not cached."""
+    pipeline = read(notebook)
+    with stores(pipeline) as opened:
+        steps = plan(pipeline, opened)[0].steps
+    return {planned.name: planned.because for planned in steps if planned.status != "cached"}
+
+
+def told(notebook: Path) -> object:
+    return json.loads((notebook.parent / "told.json").read_text(encoding="utf-8"))
+
+
+def test_a_file_that_comes_or_goes_runs_the_step_that_asked_for_it(tmp_path: Path) -> None:
+    cells: list[Cell] = [
+        IMPORTS,
+        ("step:place", "cfg = {'name': 'fl' + 'ag'}"),
+        ("step:ask", "found = [os.path.exists(cfg['name']), Path(cfg['name']).is_dir()]"),
+        TELL,
+    ]
+    notebook = write(tmp_path / "n.ipynb", cells)
+    succeeded(notebook)
+    assert because(notebook) == {}
+    (tmp_path / "flag").touch()
+    assert because(notebook)["ask"] == "`flag` came or went"
+    succeeded(notebook)
+    assert told(notebook) == [True, False]
+    # What it holds is nothing to who asks whether it is there.
+    (tmp_path / "flag").write_text("more")
+    assert because(notebook) == {}
+    (tmp_path / "flag").unlink()
+    (tmp_path / "flag").mkdir()
+    succeeded(notebook)
+    assert told(notebook) == [True, True]
+    lock = read_lock(tmp_path / "pipelines" / "n" / "dataflow.lock.json").steps["ask"]
+    assert (lock.asks_files, lock.reads_files) == (("flag",), ())
+
+
+def test_a_step_that_asks_for_what_a_later_one_removed_has_it_made_again(tmp_path: Path) -> None:
+    cells: list[Cell] = [
+        IMPORTS,
+        ("step:place", "cfg = {'name': 'fl' + 'ag'}"),
+        ("step:make", "Path(cfg['name']).touch()"),
+        ("step:ask", "found = [os.path.exists(cfg['name'])]"),
+        ("step:remove", "Path(cfg['name']).unlink()"),
+        TELL,
+    ]
+    notebook = write(tmp_path / "n.ipynb", cells)
+    succeeded(notebook)
+    assert because(notebook) == {}
+    cells[3] = ("step:ask", "found = [os.path.exists(cfg['name']), 2]")
+    write(notebook, cells)
+    assert "make" in because(notebook)
+    succeeded(notebook)
+    assert told(notebook) == [True, 2]
+
+
+def test_a_variable_of_the_environment_by_a_computed_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cells: list[Cell] = [
+        IMPORTS,
+        ("step:place", "cfg = {'name': 'ASKED_' + 'FOR'}"),
+        ("step:ask", "found = [os.environ.get(cfg['name'])]"),
+        TELL,
+    ]
+    notebook = write(tmp_path / "n.ipynb", cells)
+    succeeded(notebook)
+    assert because(notebook) == {}
+    monkeypatch.setenv("ASKED_FOR", "something")
+    assert because(notebook)["ask"] == "the environment variable `ASKED_FOR` changed"
+    succeeded(notebook)
+    assert told(notebook) == ["something"]
+    assert "something" not in (tmp_path / "pipelines" / "n" / "dataflow.lock.json").read_text()
+
+
+def test_what_ipython_stores_is_read_back_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "home" / ".ipython"))
+    cells: list[Cell] = [
+        IMPORTS,
+        ("step:one", "kept = [1]\n%store kept"),
+        ("step:two", "%store -r kept\nfirst = list(kept)"),
+        ("step:three", "kept = [2]\n%store kept"),
+        ("step:four", "%store -r kept\nsecond = list(kept)"),
+        ("step:found", "found = [first, second]"),
+        TELL,
+    ]
+    notebook = write(tmp_path / "project" / "n.ipynb", cells)
+    succeeded(notebook)
+    assert told(notebook) == [[1], [2]]
+    cells[2] = ("step:two", "%store -r kept\nfirst = [*kept, 0]")
+    write(notebook, cells)
+    succeeded(notebook)
+    assert told(notebook) == [[1, 0], [2]]
+
+
+def test_lock_of_a_notebook_that_asks_nothing_stays_as_it_was(tmp_path: Path) -> None:
+    cells: list[Cell] = [
+        (
+            "imports",
+            "import pandas as pd\nfrom sklearn.linear_model import LinearRegression\nimport matplotlib.pyplot as plt",
+        ),
+        (
+            "step:load",
+            "frame = pd.DataFrame({'x': [1.0, 2.0, 3.0]})\nframe.to_csv('frame.csv')\nframe = pd.read_csv('frame.csv')",
+        ),
+        ("step:fit", "model = LinearRegression().fit(frame[['x']], frame.x)"),
+        ("step:plot", "figure = plt.figure()\nframe.x.plot()\nplt.savefig('frame.png')"),
+    ]
+    notebook = write(tmp_path / "n.ipynb", cells)
+    succeeded(notebook)
+    lock = tmp_path / "pipelines" / "n" / "dataflow.lock.json"
+    first = lock.read_text()
+    assert "asks_files" not in first
+    assert '"variables"' not in first
+    assert run(notebook, fresh=True).result.status == "succeeded"
+    assert lock.read_text() == first

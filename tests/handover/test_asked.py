@@ -1,0 +1,264 @@
+"""What is heard of questions about files, of the environment, and of forked processes, without a kernel."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import textwrap
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# A cell, as far as anybody can tell from its name.
+CELL = "<ipython-input-1-0123456789ab>"
+WATCH = """
+import json, os, sys
+from pathlib import Path
+from mlops_nb.handover.outside import Outside
+
+outside = Outside()
+space = vars(sys.modules["__main__"])
+before = {before!r}
+exec(compile(before, {cell!r}, "exec"), space)
+outside.listen(())
+try:
+    exec(compile({source!r}, {cell!r}, "exec"), space)
+finally:
+    outside.stop()
+def told(sink):
+    return sorted(os.path.relpath(path) for path in outside.seen(sink, ()))
+print(json.dumps([told(outside.asked), told(outside.read), told(outside.written), sorted(outside.variables),
+                  sorted(outside.unpickled), sorted(outside.done)]))
+"""
+
+
+class Seen:
+    """What one cell was seen to do: files by their places below the folder."""
+
+    def __init__(self, told: list[list[str]]) -> None:
+        self.asked, self.read, self.written, self.variables, self.unpickled, self.done = told
+
+
+def seen(folder: Path, source: str, before: str = "") -> Seen:
+    script = WATCH.format(source=textwrap.dedent(source), before=textwrap.dedent(before), cell=CELL)
+    ran = subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False, timeout=100
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert not ran.stderr, ran.stderr
+    return Seen(json.loads(ran.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "os.path.exists('a')",
+        "os.path.lexists('a')",
+        "os.path.isfile('a')",
+        "os.path.isdir(b'a')",
+        "os.path.islink(Path('a'))",
+        "Path('a').exists()",
+        "Path('a').is_file()",
+        "Path('a').is_dir()",
+        "Path('a').is_symlink()",
+        "os.access('a', os.R_OK)",
+        "os.access(path='a', mode=os.F_OK)",
+    ],
+)
+@pytest.mark.parametrize("there", [True, False])
+def test_whether_a_file_is_there(tmp_path: Path, question: str, *, there: bool) -> None:
+    if there:
+        (tmp_path / "a").touch()
+    found = seen(tmp_path, f"import os\nfrom pathlib import Path\n{question}")
+    assert (found.asked, found.read, found.written) == (["a"], [], [])
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["os.stat('a').st_size", "os.lstat('a')", "os.path.getsize('a')", "os.path.getmtime('a')", "Path('a').stat()"],
+)
+def test_what_only_the_content_tells_is_read(tmp_path: Path, question: str) -> None:
+    (tmp_path / "a").touch()
+    found = seen(tmp_path, f"import os\nfrom pathlib import Path\nos.path.exists('a')\n{question}")
+    assert (found.asked, found.read) == ([], ["a"])
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        "os.makedirs('deep/er', exist_ok=True)",
+        "Path('deep/er').mkdir(parents=True, exist_ok=True)",
+        "Path('x').resolve()",
+        "os.path.realpath('x')",
+        "import colorsys",
+        "import inspect, linecache; linecache.checkcache()",
+        "os.path.exists(sys.prefix + '/nothing')",
+        "os.path.exists('/proc/self/nothing')",
+        "os.path.exists('nothing\\0')",
+        "os.stat(0)",
+        "os.fstat(0)",
+    ],
+)
+def test_what_is_no_question_of_the_notebooks(tmp_path: Path, act: str) -> None:
+    found = seen(tmp_path, f"import os, sys\nfrom pathlib import Path\ntry:\n    {act}\nexcept ValueError:\n    pass")
+    assert (found.asked, found.read) == ([], [])
+
+
+def test_what_is_opened_as_well_is_not_only_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    source = "import os\nfor name in 'ab':\n    os.path.exists(name)\nopen('a').close()\nopen('b', 'w').close()"
+    found = seen(tmp_path, source)
+    assert (found.asked, found.read, found.written) == ([], ["a"], ["b"])
+
+
+def test_a_question_relative_to_an_open_folder(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    found = seen(tmp_path, "import os\nf = os.open('deep', os.O_RDONLY)\nos.access('a', os.F_OK, dir_fd=f)")
+    assert found.asked == ["deep/a"]
+
+
+def test_of_very_many_paths_their_folders_are_told(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    found = seen(tmp_path, "import os\nfor n in range(3000):\n    os.path.exists(f'deep/{n}')")
+    assert len(found.asked) == 1000
+    assert found.read == ["deep"]
+
+
+def test_a_library_asks_on_behalf_of_the_notebook(tmp_path: Path) -> None:
+    found = seen(tmp_path, "import joblib\nimport shutil\nshutil.which('nothing', path='.')")
+    assert found.asked == ["nothing"]
+
+
+def test_variables_of_the_environment_by_computed_names(tmp_path: Path) -> None:
+    source = """
+        import os
+        for name in ('ONE', 'TWO'):
+            os.environ.get(name)
+        'THREE' in os.environ
+        os.getenv('FOUR', 'x')
+        os.environ['SET'] = '1'
+        os.environ.pop('SET')
+        os.environ.setdefault('FIVE', '5')
+        """
+    assert seen(tmp_path, source).variables == ["FIVE", "FOUR", "ONE", "SET", "THREE", "TWO"]
+    assert seen(tmp_path, "import os\nos.environ['SET'] = '1'\ndel os.environ['SET']").variables == []
+    # What a library looks up is the library's.
+    assert seen(tmp_path, "import tempfile\ntempfile.gettempdir()").variables == []
+
+
+def test_times_and_rights_that_are_set_are_written(tmp_path: Path) -> None:
+    for name in "abc":
+        (tmp_path / name).touch()
+    found = seen(tmp_path, "import os\nos.utime('a')\nos.chmod('b', 0o600)\nos.chown('c', -1, -1)")
+    assert (found.written, found.read) == (["a", "b", "c"], [])
+
+
+def test_what_is_unpickled_by_a_name_of_the_notebook(tmp_path: Path) -> None:
+    before = "import pickle\ndef f(): pass\ndata = pickle.dumps([f, len])"
+    found = seen(tmp_path, "pickle.loads(data)", before)
+    assert found.unpickled == ["f"]
+
+
+FORKS = """
+import os
+def in_child(act):
+    child = os.fork()
+    if child == 0:
+        try:
+            act()
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has files in memory")
+class TestForked:
+    def test_its_files_questions_and_variables(self, tmp_path: Path) -> None:
+        (tmp_path / "in").touch()
+        source = """
+            def act():
+                open('in').close()
+                open('out', 'w').close()
+                os.path.exists('no')
+                os.environ.get('NAME')
+            in_child(act)
+            """
+        found = seen(tmp_path, source, FORKS)
+        assert (found.read, found.written, found.asked) == (["in"], ["out"], ["no"])
+        assert (found.variables, found.done) == (["NAME"], [])
+
+    def test_a_grandchild_and_one_that_is_killed(self, tmp_path: Path) -> None:
+        source = """
+            def act():
+                in_child(lambda: open('deep', 'w').close())
+                open('killed', 'w').close()
+                os.kill(os.getpid(), 9)
+            in_child(act)
+            """
+        assert seen(tmp_path, source, FORKS).written == ["deep", "killed"]
+
+    def test_a_pool_and_what_it_made_and_took_away(self, tmp_path: Path) -> None:
+        source = """
+            import multiprocessing, os
+            def act(n):
+                with open(f'temporary-{n}', 'w'):
+                    pass
+                os.remove(f'temporary-{n}')
+                with open(f'part-{n}', 'w'):
+                    pass
+            with multiprocessing.get_context('fork').Pool(2) as pool:
+                pool.map(act, range(4))
+            """
+        assert seen(tmp_path, source).written == [f"part-{n}" for n in range(4)]
+
+    def test_closed_numbers_that_have_become_the_users(self, tmp_path: Path) -> None:
+        source = """
+            os.open('mine', os.O_WRONLY | os.O_CREAT)
+            in_child(lambda: None)
+            os.closerange(3, 100)
+            mine = [os.open(f'mine-{n}', os.O_WRONLY | os.O_CREAT) for n in range(20)]
+            def act():
+                open('out', 'w').close()
+            in_child(act)
+            """
+        found = seen(tmp_path, source, FORKS)
+        assert "out" in found.written or found.done
+        assert [path.stat().st_size for path in tmp_path.glob("mine*")] == [0] * 21
+
+    def test_the_same_file_many_times_is_told_once(self, tmp_path: Path) -> None:
+        source = """
+            def act():
+                for _ in range(2000):
+                    open('out', 'w').close()
+            in_child(act)
+            """
+        assert seen(tmp_path, source, FORKS).written == ["out"]
+
+
+def test_the_functions_that_ask_are_what_they_stand_for() -> None:
+    script = """
+        import inspect, os, pickle, types
+        real = os.stat
+        from mlops_nb.handover.asked import put_questions
+        put_questions(); put_questions()
+        ask = os.stat
+        assert ask is not real and ask == real and real == ask and hash(ask) == hash(real)
+        assert ask in os.supports_dir_fd and ask in os.supports_follow_symlinks and ask in os.supports_fd
+        assert isinstance(ask, types.BuiltinFunctionType) and inspect.isbuiltin(ask) and callable(ask)
+        assert pickle.loads(pickle.dumps(ask)) is ask
+        assert inspect.signature(ask) == inspect.signature(real)
+        assert (ask.__name__, ask.__doc__, repr(ask)) == (real.__name__, real.__doc__, repr(real))
+        assert ask(".").st_ino == real(".").st_ino == ask(path=".", follow_symlinks=True).st_ino
+        import unittest.mock
+        with unittest.mock.patch("os.stat", return_value=5):
+            assert os.stat("x") == 5
+        assert os.stat is ask
+        assert os.environ.encodekey("A") == b"A"
+        """
+    ran = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
