@@ -221,7 +221,7 @@ def succeeded(  # noqa: PLR0913, PLR0917 - what a result consists of
         asks_files=tuple(sorted(set(files["asked"]) - set(files["read"]) - set(files["written"]))),
         variables=tuple(sorted(set(outcome.evidence["variables"]) - set(planned.step.variables))),
         stays={name: item.problem for item in delta.changed if item.problem for name in item.names},
-        outside=(*outcome.evidence.get("outside", ()), *_by_name(planned.step, outcome)),
+        outside=(*outcome.evidence.get("outside", ()), *_unseen(planned.step, outcome)),
     )
     published = _artifacts(scraps, around) | rests_on
     # Now it is known which files it reads and which random streams it draws from: the key for next time.
@@ -278,14 +278,19 @@ def _modules_by_file(step: Step, state: State, outcome: Outcome, context: KeyCon
         yield relative(str(path), context.folder, context.root)
 
 
-def _by_name(step: Step, outcome: Outcome) -> Iterator[str]:
-    """Yield what the step unpickled by the name that something of the notebook has, and does not name itself.
+# By these a notebook has functions of its own run in joblib's workers; libraries use those as well.
+_JOBLIB = frozenset({"joblib", "Parallel", "delayed"})
 
-    Whatever has the name by then is found.
-    """
-    for name in outcome.evidence.get("unpickled", ()):
-        if name.partition(".")[0] not in {*step.reads, *step.flow.defines}:
+
+def _unseen(step: Step, outcome: Outcome) -> Iterator[str]:
+    """Yield what the step did of which its evidence does not tell what it depends on."""
+    own = {*step.reads, *step.flow.defines}
+    for name in outcome.evidence["unpickled"]:
+        # Whatever has the name by then is found.
+        if name.partition(".")[0] not in own:
             yield f"unpickles `{name}` by its name"
+    if outcome.evidence["workers_used"] and own & _JOBLIB:
+        yield "runs functions in joblib's workers"
 
 
 def _undeclared(step: Step, scraps: tuple[GluedScrap, ...], around: Surroundings) -> list[str]:

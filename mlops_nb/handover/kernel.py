@@ -266,6 +266,7 @@ def end(
         "imported_files": session.files.seen(session.files.imported, [root]),
         "variables": sorted(session.files.variables),
         "unpickled": sorted(session.files.unpickled),
+        "workers_used": session.files.workers_used,
         "loaded_modules": session.files.loaded(),
         "outside": sorted(session.files.done),
         "seconds": {"thaw": session.seconds, "freeze": time.perf_counter() - started},

@@ -102,6 +102,12 @@ def _makes_unless_there(frame: FrameType) -> bool:
     return code.co_name in {"mkdir", "makedirs"} and bool(frame.f_locals.get("exist_ok"))
 
 
+def _sent_to_workers() -> tuple[int, int]:
+    """Return which executor joblib's workers have, and how many tasks they were sent."""
+    executor = getattr(sys.modules.get("joblib.externals.loky.reusable_executor"), "_executor", None)
+    return id(executor), getattr(executor, "_queue_count", 0)
+
+
 class Outside:
     """What the process did outside of itself; the hook cannot be removed, only muted."""
 
@@ -110,6 +116,8 @@ class Outside:
         self._in_c = OpenedInC(())
         self._forked = Forked()
         self._passes_on = 0
+        self._sent = (0, 0)
+        self.workers_used = False
         self.asked: set[str] = set()
         self.variables: set[str] = set()
         self.unpickled: set[str] = set()
@@ -140,6 +148,7 @@ class Outside:
         self._in_c = OpenedInC(folders)
         self._in_c.begin()
         self._forked.follow(self._forget)
+        self._sent = _sent_to_workers()
         listen_to_questions(self._asks, self._looks_up)
         self.listening = True
 
@@ -147,6 +156,7 @@ class Outside:
         """Note nothing more, and take in what was opened in C."""
         self.listening = False
         hear_no_questions()
+        self.workers_used = _sent_to_workers() != self._sent
         self._in_c.end()
         for kind, told in self._forked.heard():
             self._sinks[kind].add(told)

@@ -140,3 +140,35 @@ def test_lock_of_a_notebook_that_asks_nothing_stays_as_it_was(tmp_path: Path) ->
     assert '"variables"' not in first
     assert run(notebook, fresh=True).result.status == "succeeded"
     assert lock.read_text() == first
+
+
+def test_functions_that_joblib_runs_elsewhere_run_every_time(tmp_path: Path) -> None:
+    (tmp_path / "rows.txt").write_text("1")
+    cells: list[Cell] = [
+        ("imports", "import json\nfrom pathlib import Path\nfrom joblib import Parallel, delayed"),
+        ("step:define", "def load(name):\n    return int(Path(name + '.txt').read_text())"),
+        ("step:load", "found = Parallel(n_jobs=2)(delayed(load)(name) for name in ['rows', 'rows'])"),
+        TELL,
+    ]
+    notebook = write(tmp_path / "n.ipynb", cells)
+    succeeded(notebook)
+    assert "joblib's workers" in because(notebook)["load"]
+    (tmp_path / "rows.txt").write_text("2")
+    succeeded(notebook)
+    assert told(notebook) == [2, 2]
+    # A library's workers are the library's.
+    cells[0] = (
+        "imports",
+        (
+            "import json\nfrom pathlib import Path\nfrom sklearn.datasets import load_iris\n"
+            "from sklearn.linear_model import LogisticRegression\nfrom sklearn.model_selection import cross_val_score"
+        ),
+    )
+    cells[1] = ("step:define", "x, y = load_iris(return_X_y=True)")
+    cells[2] = (
+        "step:load",
+        "found = [float(cross_val_score(LogisticRegression(max_iter=500), x, y, n_jobs=2).mean())]",
+    )
+    write(notebook, cells)
+    succeeded(notebook)
+    assert because(notebook) == {}
