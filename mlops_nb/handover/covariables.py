@@ -133,9 +133,12 @@ def freeze(
     process.identities.step = step
     keeps = frozenset(kept)
     known = {(item.names, item.fingerprint, tuple(sorted(item.oids.items()))) for item in before.covariables}
-    oids = {name: _token(name, value, process, step) for name, value in sorted(held.items()) if _is_root(value)}
-    for name, token in oids.items():
-        process.roots.learn(token, held[name])
+    oids = {}
+    for name, value in sorted(held.items()):
+        if _is_root(value):
+            # Learnt at once: a further name for the same object has its token, here as in the process it is thawed in.
+            oids[name] = process.roots.token(value) or f"{step}:{name}"
+            process.roots.learn(oids[name], value)
     by_id = {id(held[name]): token for name, token in oids.items()}
     frozen = []
     for group in groups_of(held, process.namespace, by_id):
@@ -292,11 +295,6 @@ def described(value: Any) -> str:
     if type(value) in {list, tuple, dict, set, frozenset}:
         return f"{kind} of {len(value)}"
     return kind
-
-
-def _token(name: str, value: Any, process: Process, step: str) -> str:
-    """Return what identifies a root: as it was thawed, else the step that made it and its first name."""
-    return process.roots.token(value) or f"{step}:{name}"
 
 
 def _is_root(value: Any) -> bool:

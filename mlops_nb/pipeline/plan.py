@@ -300,7 +300,7 @@ def _edges(
         )
         if takes:
             needs[earlier.name] = None
-            waiting -= earlier.writes
+            waiting -= _made_anew(earlier)
         elif files.disturbs(earlier.files):
             in_the_way.add(earlier.name)
     # A step whose kernel goes on to others starts when all before it are done: it runs those others too.
@@ -319,6 +319,17 @@ def _edges(
         )
     ]
     return tuple(reversed(needs)), tuple(after)
+
+
+def _made_anew(planned: PlannedStep) -> frozenset[str]:
+    """Return what whoever waits for a step need not wait for in those before it.
+
+    Not every name that it writes: one that it neither binds nor reads is written where another one no longer shares its
+    object, and the object is an earlier step's.
+    """
+    step = planned.step
+    seen = planned.proven.reads if planned.proven is not None else ()
+    return planned.writes & {*seen, *step.reads, *step.flow.surely}
 
 
 def _files(step: Step, proven: StepEvidence | None) -> FileUse:
