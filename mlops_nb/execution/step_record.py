@@ -307,8 +307,8 @@ def _undeclared(step: Step, scraps: tuple[GluedScrap, ...], around: Surroundings
 def _named(step: Step, folder: Path, began: float) -> Iterator[tuple[str, bool]]:
     """Yield the files that a step's text names as they are, and whether they have been written since it began."""
     for text in texts(step.cells):
-        with contextlib.suppress(OSError, ValueError):
-            path = folder / text
+        with contextlib.suppress(OSError, ValueError, RuntimeError):
+            path = folder / Path(text).expanduser()
             if path.is_file():
                 yield text, path.stat().st_mtime >= began
 

@@ -12,9 +12,12 @@ import inspect
 import os
 import re
 import sys
+import sysconfig
 import types
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mlops_nb.handover.process_state import is_of_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +43,10 @@ _NOBODYS = re.compile(
     r"^<frozen (importlib|zipimport)|[/\\]importlib[/\\]|[/\\](linecache|inspect|traceback)\.py$"
     r"|site-packages[/\\](IPython|ipykernel|traitlets|jupyter_client|pkg_resources)[/\\]"
 )
-_LOOKS_UP = re.compile(r"[/\\](os|_collections_abc)\.py$|^<frozen (os|_collections_abc)>")
+_STANDARD = re.compile(
+    r"^<frozen (?!importlib|zipimport)"
+    rf"|^{re.escape(sysconfig.get_paths()['stdlib'])}[/\\](?!.*-packages|importlib[/\\])|^{re.escape(__file__)}$"
+)
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep  # noqa: PTH100, PTH120
 
 
@@ -185,11 +191,11 @@ def asked_by_notebook(question: str, path: str, frame: FrameType | None) -> Aske
     return Asked(path, whether)
 
 
-def looked_up_by_notebook(frame: FrameType | None, is_of_project: Callable[[str], bool]) -> bool:
-    """Say whether a cell or a module of the project looks a variable up; libraries look up hundreds."""
-    while frame is not None and (_LOOKS_UP.search(frame.f_code.co_filename) or frame.f_code.co_filename == __file__):
+def is_by_hand(frame: FrameType | None) -> bool:
+    """Say whether a cell or a module of the project does it itself, and no library: those look up hundreds."""
+    while frame is not None and _STANDARD.search(frame.f_code.co_filename):
         frame = frame.f_back
     if frame is None:
         return False
     file = frame.f_code.co_filename
-    return bool(_CELL.search(file)) or (not file.startswith(("<", _PACKAGE)) and is_of_project(file))
+    return bool(_CELL.search(file)) or (not file.startswith(("<", _PACKAGE)) and is_of_project("", file))

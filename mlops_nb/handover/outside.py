@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import sysconfig
 from _thread import get_ident
 from contextlib import suppress
 from importlib.util import source_from_cache
@@ -20,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 from mlops_nb.handover.asked import (
     asked_by_notebook,
     hear_no_questions,
+    is_by_hand,
     listen_to_questions,
-    looked_up_by_notebook,
     only_whether,
     path_asked,
 )
@@ -37,26 +36,25 @@ from mlops_nb.handover.audit_events import (
 )
 from mlops_nb.handover.forked import Forked
 from mlops_nb.handover.opened_in_c import OpenedInC
-from mlops_nb.handover.process_state import is_of_project
+from mlops_nb.handover.places import Places
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import FrameType
 
-_OF_THE_MACHINE = ("/proc", "/dev", "/sys", "/etc", "/usr", "/lib", "/run", "/var/lib", "/var/cache")
 _SQLITE = "sqlite3.connect"
 _MAKES = "os.mkdir"
 # So many paths are told one by one; of more, the folders that they lie in.
 _MOST_ASKED = 1000
-# What `%store` keeps, though it lies in a hidden folder of the home.
-_STORED = re.compile(r"[/\\]db[/\\]autorestore[/\\]")
 # What takes away the name that comes first, there or not.
 _TAKES_AWAY = frozenset({"os.remove", "os.rmdir", "os.rename", "shutil.rmtree", "shutil.move"})
 # What `mlops_nb.step` raises: a notebook that is read for a step of it is input, as no other notebook is.
 _STEP = "mlops_nb.step"
+_LOADS, _IMPORTS_COMPILED = "ctypes.dlopen", "import"
 _UNPICKLES = "pickle.find_class"
 _LISTS = frozenset({"os.listdir", "os.scandir"})
-_HEARD = MOVES | NOT_FOLLOWED.keys() | _LISTS | {"open", _SQLITE, _STEP, _UNPICKLES}
+_OF_FILES = _LISTS | {"open", _SQLITE, _LOADS}
+_HEARD = MOVES | NOT_FOLLOWED.keys() | _OF_FILES | {_STEP, _UNPICKLES, _IMPORTS_COMPILED}
 _IMPORTS = re.compile(r"^<frozen |[/\\]importlib[/\\]|[/\\]importlib_metadata[/\\]|[/\\]pkg(util|_resources)\b")
 # The import system, and who shows a line of a module's source, in a traceback say.
 _IMPORT_SYSTEM = re.compile(r"^<frozen (importlib|zipimport)|[/\\]importlib[/\\]_bootstrap")
@@ -129,14 +127,8 @@ class Outside:
         self._used: set[str] = set()
         self._looked_through: set[str] = set()
         self.listening = False
-        self._ignored = tuple(
-            str(Path(place).resolve())
-            for place in {sys.prefix, sys.base_prefix, *sysconfig.get_paths().values(), *_OF_THE_MACHINE}
-            if place
-        )
-        home = str(Path.home())
-        # Caches and settings of programs live in hidden folders of the home; a person's data does not.
-        self._hidden = f"{home}{os.sep}."
+        self._by_hand: set[str] = set()
+        self._places = Places()
 
     def listen(self, folders: Iterable[str] = ()) -> None:
         """Begin anew: note every file opened from now on, also those that a library opens in C in these folders."""
@@ -144,6 +136,8 @@ class Outside:
         if not self._hooked:
             self._hooked = True
             sys.addaudithook(self._heard)
+        folders = tuple(folders)
+        self._places = Places(folders)
         self._in_c.end()
         self._in_c = OpenedInC(folders)
         self._in_c.begin()
@@ -213,7 +207,7 @@ class Outside:
         if self._is_nobodys() or name in self.variables:
             return
         frame = sys._getframe(2)  # noqa: SLF001 - who asks
-        if looked_up_by_notebook(frame, lambda file: is_of_project("", file)):
+        if is_by_hand(frame):
             self.variables.add(name)
             self._pass_on()
 
@@ -225,25 +219,36 @@ class Outside:
         self._pass_on()
 
     def _hears(self, event: str, arguments: tuple[Any, ...], frame: FrameType) -> None:
-        if event == _STEP:
-            self._used.add(absolute(arguments[0]))
-            self.read.add(absolute(arguments[0]))
-        elif event in NOT_FOLLOWED:
+        if event in NOT_FOLLOWED:
             self.done |= {told for told in (NOT_FOLLOWED[event](arguments),) if told}
         elif event in MOVES:
             self._moves(event, arguments, frame)
+        elif event in _OF_FILES:
+            if arguments and is_path(arguments[0]):
+                self._hears_of_file(event, arguments, frame)
+        elif event == _STEP:
+            self._used.add(absolute(arguments[0]))
+            self.read.add(absolute(arguments[0]))
         elif event == _UNPICKLES:
-            if arguments[0] == "__main__":
-                self.unpickled.add(str(arguments[1]))
-        elif arguments and is_path(arguments[0]):
-            if event == "open":
-                self._opens(absolute(arguments[0]), *opened(*arguments[1:3]), frame)
-            elif event == _SQLITE:
-                # SQLite opens its file itself, and what a connection is used for nobody hears.
-                self._uses(*database(arguments[0]))
-            elif event in _LISTS:
-                looks = _looks_for_packages(arguments[0], frame)
-                (self._looked_through if looks else self.read).add(absolute(arguments[0]))
+            self.unpickled |= {str(arguments[1])} if arguments[0] == "__main__" else set()
+        elif isinstance(arguments[1], str) and arguments[1].endswith(".so"):
+            # A compiled module is loaded by the system, and not opened by Python.
+            self._by_hand.add(absolute(arguments[1]))
+            self.imported.add(absolute(arguments[1]))
+
+    def _hears_of_file(self, event: str, arguments: tuple[Any, ...], frame: FrameType) -> None:
+        path = absolute(arguments[0])
+        if event == "open":
+            self._opens(path, *opened(*arguments[1:3]), frame)
+        elif event == _SQLITE:
+            # SQLite opens its file itself, and what a connection is used for nobody hears.
+            self._uses(*database(arguments[0]))
+        elif event in _LISTS:
+            (self._looked_through if _looks_for_packages(arguments[0], frame) else self.read).add(path)
+        elif os.path.dirname(os.fsdecode(arguments[0])):  # noqa: PTH120
+            # A library that is loaded; one without a folder the system looks for in places of its own.
+            self._by_hand.add(path)
+            self.read.add(path)
 
     def _moves(self, event: str, arguments: tuple[Any, ...], frame: FrameType) -> None:
         """Note what is renamed, copied, made or removed: both names are written, as far as an order is concerned."""
@@ -260,6 +265,8 @@ class Outside:
                 return
             if not writes and _is_shown(frame):
                 return
+        if path not in self._by_hand and self._places.is_hidden(path) and is_by_hand(frame):
+            self._by_hand.add(path)
         self._uses(path, reads, writes)
 
     def _uses(self, path: str, reads: bool, writes: bool) -> None:  # noqa: FBT001 - as the helpers above return them
@@ -298,22 +305,11 @@ class Outside:
 
         What the step itself made and took away again is nothing to the others either.
         """
-        ignored = (*self._ignored, *also_ignored)
+        ignored, by_hand = tuple(also_ignored), self._by_hand
         return sorted(
             path
             for path in sink
-            if path in self._used
-            or _STORED.search(path)
-            or (
-                not path.endswith((".pyc", ".so"))
-                and "/site-packages/" not in path
-                and "/__pycache__" not in path
-                and not path.startswith(_PACKAGE)
-                and "/ipykernel_" not in path
-                and not path.startswith(self._hidden)
-                and not any(path == place or path.startswith(f"{place}{os.sep}") for place in ignored)
-                and not self._passed(path)
-            )
+            if path in self._used or (self._places.are_the_notebooks(path, ignored, by_hand) and not self._passed(path))
         )
 
     def loaded(self) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -262,3 +263,31 @@ def test_the_functions_that_ask_are_what_they_stand_for() -> None:
         """
     ran = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
+
+
+def test_hidden_folders_and_compiled_libraries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # By the notebook's own hand, and not by a library for itself.
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    hidden = tmp_path / "home" / ".mine"
+    hidden.mkdir(parents=True)
+    (hidden / "rows.csv").write_text("x\n1\n")
+    (hidden / "rows.joblib").touch()
+    source = """
+        import os, tempfile
+        from pathlib import Path
+        text = Path('~/.mine/rows.csv').expanduser().read_text()
+        import pandas as pd
+        with open(os.path.expanduser('~/.mine/rows.joblib')) as f:
+            pass
+        """
+    assert seen(tmp_path, source).read == ["home/.mine/rows.csv", "home/.mine/rows.joblib"]
+    shutil.copy(ctypes_test(), tmp_path / "own.so")
+    assert seen(tmp_path, "import ctypes, os\nctypes.CDLL(os.path.abspath('own.so'))").read == ["own.so"]
+    assert seen(tmp_path, "import ctypes\nctypes.CDLL('libc.so.6')").read == []
+
+
+def ctypes_test() -> str:
+    """Return a small compiled module that every Python has."""
+    import _ctypes
+
+    return str(_ctypes.__file__)
