@@ -43,6 +43,7 @@ _NOBODYS = re.compile(
     r"^<frozen (importlib|zipimport)|[/\\]importlib[/\\]|[/\\](linecache|inspect|traceback)\.py$"
     r"|site-packages[/\\](IPython|ipykernel|traitlets|jupyter_client|pkg_resources)[/\\]"
 )
+_ENVIRONMENT = re.compile(r"[/\\](os|_collections_abc)\.py$|^<frozen (os|_collections_abc)>")
 _STANDARD = re.compile(
     r"^<frozen (?!importlib|zipimport)"
     rf"|^{re.escape(sysconfig.get_paths()['stdlib'])}[/\\](?!.*-packages|importlib[/\\])|^{re.escape(__file__)}$"
@@ -192,10 +193,19 @@ def asked_by_notebook(question: str, path: str, frame: FrameType | None) -> Aske
 
 
 def is_by_hand(frame: FrameType | None) -> bool:
-    """Say whether a cell or a module of the project does it itself, and no library: those look up hundreds."""
+    """Say whether a cell or a module of the project does it itself, through Python's own modules at most."""
     while frame is not None and _STANDARD.search(frame.f_code.co_filename):
         frame = frame.f_back
-    if frame is None:
-        return False
+    return frame is not None and _is_of_notebook(frame)
+
+
+def looks_up_by_hand(frame: FrameType | None) -> bool:
+    """Say whether a cell or a module of the project looks a variable up; Python's own modules look up many."""
+    while frame is not None and (_ENVIRONMENT.search(frame.f_code.co_filename) or frame.f_code.co_name == "expandvars"):
+        frame = frame.f_back
+    return frame is not None and _is_of_notebook(frame)
+
+
+def _is_of_notebook(frame: FrameType) -> bool:
     file = frame.f_code.co_filename
     return bool(_CELL.search(file)) or (not file.startswith(("<", _PACKAGE)) and is_of_project("", file))

@@ -21,6 +21,7 @@ from mlops_nb.handover.asked import (
     hear_no_questions,
     is_by_hand,
     listen_to_questions,
+    looks_up_by_hand,
     only_whether,
     path_asked,
 )
@@ -206,8 +207,7 @@ class Outside:
         """Note which variable of the environment the notebook looks up."""
         if self._is_nobodys() or name in self.variables:
             return
-        frame = sys._getframe(2)  # noqa: SLF001 - who asks
-        if is_by_hand(frame):
+        if looks_up_by_hand(sys._getframe(2)):  # noqa: SLF001 - who asks
             self.variables.add(name)
             self._pass_on()
 

@@ -144,11 +144,12 @@ def test_variables_of_the_environment_by_computed_names(tmp_path: Path) -> None:
         os.environ['SET'] = '1'
         os.environ.pop('SET')
         os.environ.setdefault('FIVE', '5')
+        os.path.expandvars('$SIX/x')
         """
-    assert seen(tmp_path, source).variables == ["FIVE", "FOUR", "ONE", "SET", "THREE", "TWO"]
+    assert seen(tmp_path, source).variables == ["FIVE", "FOUR", "ONE", "SET", "SIX", "THREE", "TWO"]
     assert seen(tmp_path, "import os\nos.environ['SET'] = '1'\ndel os.environ['SET']").variables == []
     # What a library looks up is the library's.
-    assert seen(tmp_path, "import tempfile\ntempfile.gettempdir()").variables == []
+    assert seen(tmp_path, "import tempfile, os\ntempfile.gettempdir()\nos.path.expanduser('~/x')").variables == []
 
 
 def test_times_and_rights_that_are_set_are_written(tmp_path: Path) -> None:
