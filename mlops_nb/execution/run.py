@@ -27,6 +27,7 @@ from mlops_nb.execution.events import EventLog, RunEvent, silent
 from mlops_nb.execution.inputs import known_inputs, seen_inputs
 from mlops_nb.execution.kernels.kernel import Watch
 from mlops_nb.execution.kernels.known import require_kernel
+from mlops_nb.execution.left_over import left_over
 from mlops_nb.execution.notebook_run import Kernels
 from mlops_nb.execution.pausing import StepHeld, held_by, paused_as, pausing_before
 from mlops_nb.execution.run_request import RunRequest, RunResult, new_run_id
@@ -318,7 +319,8 @@ def _check_once(around: Surroundings) -> list[str]:
                 progress.to_mend |= makers
                 continue
             names = ", ".join(f"`{name}`" for name in sorted(progress.kept.get(planned.name, ())))
-            why = f"{names}: {CAME_BACK_DIFFERENT}" if names else "a later step needs its kernel"
+            why = progress.reasons.get(planned.name) or "a later step needs its kernel"
+            why = f"{names}: {CAME_BACK_DIFFERENT}" if names else why
             _again(planned.name, why, around)
             reran.append(planned.name)
             previous = progress.deltas.get(planned.name)
@@ -348,6 +350,14 @@ def _check_once(around: Surroundings) -> list[str]:
             else []
         )
         if key_of(true) == key_of(used) and not lost:
+            past = around.precedent.last.get(planned.name)
+            if past is not None and progress.status[planned.name] == "succeeded":
+                again, why = left_over(planned.name, past.outcome.get("files", {}), around)
+                if again:
+                    progress.to_mend.update(again)
+                    progress.reasons |= dict.fromkeys(again, why)
+                    # They run in the notebook's order, from the one on that empties the folder.
+                    return reran
             continue
         _again(planned.name, "it ran on values that an earlier step changed after all", around)
         reran.append(planned.name)

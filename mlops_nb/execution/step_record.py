@@ -54,7 +54,8 @@ class Progress:
 
     `checked` are the co-variables that a step has found to come back as what they were, `kept` those variables of a
     step that did not, and `to_mend` the steps that are therefore to run again, in a kernel that the next ones share.
-    `pauses` are the steps about which a person is to decide.
+    `reasons` says why where it is another one, and no earlier result will do. `emptied` are folders that a step took
+    away and made anew. `pauses` are the steps about which a person is to decide.
     """
 
     deltas: dict[str, Delta] = field(default_factory=dict)
@@ -65,6 +66,8 @@ class Progress:
     checked: set[tuple[tuple[str, ...], str]] = field(default_factory=set)
     kept: dict[str, set[str]] = field(default_factory=dict)
     to_mend: set[str] = field(default_factory=set)
+    reasons: dict[str, str] = field(default_factory=dict)
+    emptied: dict[str, tuple[str, ...]] = field(default_factory=dict)
     pauses: dict[str, Pause] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -165,6 +168,9 @@ class Surroundings:
     progress: Progress = field(default_factory=Progress)
 
 
+_KINDS_OF_FILES = ("read", "written", "asked", "emptied")
+
+
 def succeeded(  # noqa: PLR0913, PLR0917 - what a result consists of
     planned: PlannedStep, state: State, outcome: Outcome, place: Path, around: Surroundings, began: float
 ) -> StepEnd:
@@ -200,7 +206,7 @@ def succeeded(  # noqa: PLR0913, PLR0917 - what a result consists of
             # A folder that a step makes unless it is there keeps its last slash.
             {relative(path, context.folder, context.root) + "/" * path.endswith("/") for path in found}
         )
-        for kind, found in ((kind, outcome.evidence[f"{kind}_files"]) for kind in ("read", "written", "asked"))
+        for kind, found in ((kind, outcome.evidence[f"{kind}_files"]) for kind in _KINDS_OF_FILES)
     }
     files["read"] = sorted({*files["read"], *_modules_by_file(planned.step, state, outcome, context)})
     for path, is_new in _named(planned.step, context.folder, began):
@@ -229,6 +235,7 @@ def succeeded(  # noqa: PLR0913, PLR0917 - what a result consists of
     seen = components(planned.step, state, context, evidence, left)
     refuse_leaks(planned, scraps, seen, around)
     around.progress.took(planned.name, delta, seen, evidence, written)
+    around.progress.emptied[planned.name] = tuple(files["emptied"])
     return StepEnd(
         status="succeeded",
         notebook=str(place),
@@ -250,6 +257,7 @@ def succeeded(  # noqa: PLR0913, PLR0917 - what a result consists of
             "delta": outcome.evidence["delta"],
             "evidence": {key: value for key, value in asdict(evidence).items() if key != "source"},
             "files": written,
+            "emptied": files["emptied"],
             "published": {name: artifact.hash for name, artifact in published.items()},
             "handover_seconds": outcome.evidence["seconds"],
             "peak_memory_bytes": outcome.evidence["peak_memory_bytes"],

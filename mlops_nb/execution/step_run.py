@@ -89,7 +89,8 @@ def run_step(name: str, around: Surroundings, *, again: str = "") -> None:
     parts = components(planned.step, state, around.context, proven, left)
     key = key_of(parts)
     # A first look at the plan may have found its inputs unknown; now they are there.
-    hit = None if around.fresh or (planned.status == "run" and not again) else around.precedent.hit(planned.step, key)
+    anew = around.fresh or name in around.progress.reasons or (planned.status == "run" and not again)
+    hit = None if anew else around.precedent.hit(planned.step, key)
     lost = _overwritten(planned, hit, around) if hit is not None else ""
     if hit is not None and not lost:
         _reuse(planned, hit, parts, around)
@@ -189,6 +190,7 @@ def _take_over(planned: PlannedStep, hit: StepRun, parts: Mapping[str, Any], aro
     seen = hit.outcome.get("evidence")
     evidence = evidence_from(seen, planned.source) if seen else None
     around.progress.took(planned.name, delta, parts, evidence, hit.outcome.get("files", {}))
+    around.progress.emptied[planned.name] = tuple(hit.outcome.get("emptied", ()))
     around.progress.status[planned.name] = "cached"
     around.listen(RunEvent("step-done", around.run, planned.name, "cached", why, seconds=0.0))
     settle(planned, around)

@@ -16,6 +16,7 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 from mlops_nb.artifacts import ArtifactStore, fingerprint
@@ -262,6 +263,8 @@ def end(
         "delta": digest,
         "read_files": session.files.seen(session.files.read, [root]),
         "written_files": session.files.seen(session.files.written, [root]),
+        # Folders that were taken away, or tried to be, and are there.
+        "emptied_files": [path for path in session.files.seen(session.files.emptied, [root]) if Path(path).is_dir()],
         "asked_files": session.files.seen(session.files.asked, [root]),
         "imported_files": session.files.seen(session.files.imported, [root]),
         "variables": sorted(session.files.variables),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 from _thread import get_ident
 from contextlib import suppress
@@ -101,6 +102,12 @@ def _makes_unless_there(frame: FrameType) -> bool:
     return code.co_name in {"mkdir", "makedirs"} and bool(frame.f_locals.get("exist_ok"))
 
 
+def _takes_a_folder_away(frame: FrameType) -> bool:
+    """Say whether `shutil.rmtree` looks what there is to take away: nothing depends on what it finds."""
+    code = frame.f_code
+    return "rmtree" in code.co_name and code.co_filename == shutil.__file__
+
+
 def _sent_to_workers() -> tuple[int, int]:
     """Return which executor joblib's workers have, and how many tasks they were sent."""
     executor = getattr(sys.modules.get("joblib.externals.loky.reusable_executor"), "_executor", None)
@@ -122,6 +129,7 @@ class Outside:
         self.unpickled: set[str] = set()
         self.read: set[str] = set()
         self.written: set[str] = set()
+        self.emptied: set[str] = set()
         self.imported: set[str] = set()
         self.done: set[str] = set()
         self._new: set[str] = set()
@@ -161,6 +169,9 @@ class Outside:
         self.read |= read
         self.written |= written
         self.done |= {self._in_c.lost, self._forked.lost} - {""}
+        # What was in a folder that was taken away is told by the folder.
+        taken = tuple(f"{path}{os.sep}" for path in self.emptied if path in self.written)
+        self.written -= {path for path in self.written if path.startswith(taken) and not os.path.lexists(path)}
         opened = {path.rstrip(os.sep) for path in self.written} | self.read
         # That a folder is there is no news of one in which something was opened, nor of the one that the step is in.
         with suppress(OSError):
@@ -224,7 +235,7 @@ class Outside:
         elif event in MOVES:
             self._moves(event, arguments, frame)
         elif event in _OF_FILES:
-            if arguments and is_path(arguments[0]):
+            if arguments and is_path(arguments[0]) and not _takes_a_folder_away(frame):
                 self._hears_of_file(event, arguments, frame)
         elif event == _STEP:
             self._used.add(absolute(arguments[0]))
@@ -254,7 +265,10 @@ class Outside:
         """Note what is renamed, copied, made or removed: both names are written, as far as an order is concerned."""
         makes = event == _MAKES and _makes_unless_there(frame)
         for position, path in enumerate(moved(event, arguments)):
-            self._writes(path, takes_away=position == 0 and event in _TAKES_AWAY, unless_there=makes)
+            takes_away = position == 0 and event in _TAKES_AWAY
+            if takes_away:
+                self.emptied.add(path)
+            self._writes(path, takes_away=takes_away, unless_there=makes)
 
     def _opens(self, path: str, reads: bool, writes: bool, frame: FrameType) -> None:  # noqa: FBT001
         """Note an opened file; of one with code, whether a module was imported from it."""

@@ -199,3 +199,28 @@ def test_a_step_whose_text_shares_nothing_sees_the_file_that_an_edited_one_write
     assert told(run(notebook), notebook) == "one"
     edit(notebook, 2, "x = open(cfg['p'], 'w').write('three')")
     assert told(run(notebook), notebook) == "three"
+
+
+@pytest.mark.parametrize("empties", [True, False])
+def test_files_with_other_names_each_time_do_not_pile_up_in_a_folder_that_is_emptied(
+    tmp_path: Path, *, empties: bool
+) -> None:
+    empty = "shutil.rmtree(folder, ignore_errors=True)\nos.makedirs(folder)" if empties else "os.makedirs(folder)"
+    cells: list[Cell] = [
+        ("imports", "import json, os, shutil, time, uuid"),
+        ("step:empty", f"folder = 'out'\n{empty}"),
+        ("step:one", "with open(f'{folder}/one-{uuid.uuid4().hex}', 'w') as f:\n    f.write('1')"),
+        ("step:two", "with open(f'{folder}/two', 'w') as f:\n    f.write('2')"),
+        ("step:tell", TELL.format("sorted(name[:3] for name in os.listdir(folder))")),
+    ]
+    notebook = write(tmp_path / "n.ipynb", cells)
+    assert told(run(notebook), notebook) == ["one", "two"]
+    edit(notebook, 3, f"{cells[2][1]}\npass")
+    if not empties:
+        # Run whole, the notebook would fail here: what it did not take away stays.
+        assert told(run(notebook), notebook) == ["one", "one", "two"]
+        return
+    again = run(notebook)
+    assert told(again, notebook) == ["one", "two"]
+    assert set(again.result.reran) >= {"empty"}
+    assert {step.status for step in planned(notebook).steps} == {"cached"}
