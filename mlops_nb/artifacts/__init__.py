@@ -1,6 +1,7 @@
 """Values as bytes: fingerprints, what crosses step boundaries, open formats, the content-addressed store."""
 
 from mlops_nb.artifacts.blob import CorruptArtifact, pack, unpack
+from mlops_nb.artifacts.closed_files import closed_again, told_of_closed
 from mlops_nb.artifacts.figure_constants import Place, constant_at, library_constants, put_constant
 from mlops_nb.artifacts.fingerprint import (
     IMMUTABLE,
@@ -51,6 +52,7 @@ __all__ = [
     "UntrustedModel",
     "audit",
     "behind",
+    "closed_again",
     "code_globals",
     "constant_at",
     "decode_json",
@@ -75,6 +77,7 @@ __all__ = [
     "quiet_reduce",
     "read_signature",
     "stateless",
+    "told_of_closed",
     "type_name",
     "unpack",
     "untrusted_types",

@@ -8,6 +8,7 @@ import sys
 import types
 from typing import TYPE_CHECKING, Any
 
+from mlops_nb.artifacts.closed_files import FILES, told_of_closed
 from mlops_nb.artifacts.fingerprint import CannotFingerprint
 
 if TYPE_CHECKING:
@@ -225,7 +226,19 @@ def unknowable(walker: Walker, value: Any) -> None:
     raise CannotFingerprint(message)
 
 
+def file(walker: Walker, value: Any) -> None:
+    """Hash a closed file by what it still says, and refuse an open one."""
+    told = told_of_closed(value)
+    if told is None:
+        unknowable(walker, value)
+    elif not walker.met(value):
+        kind, buffered, *rest = told
+        walker.tag("closed", f"{kind.__name__} {buffered and buffered.__name__}".encode())
+        walker.walk(rest)
+
+
 WALKS: dict[type, Callable[[Walker, Any], None]] = {
+    **dict.fromkeys(FILES, file),
     types.ModuleType: module,
     types.BuiltinFunctionType: builtin,
     types.MethodType: method,

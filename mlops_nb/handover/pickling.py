@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
-from mlops_nb.artifacts import behind, fingerprint, quiet_reduce, stateless
+from mlops_nb.artifacts import behind, closed_again, fingerprint, quiet_reduce, stateless, told_of_closed
 from mlops_nb.handover import pickling_pandas
 from mlops_nb.handover.pickling_arrays import is_array, reduce_array, set_attributes
 from mlops_nb.handover.process_bound import CannotLeaveProcess, check
@@ -139,6 +139,8 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         return super().reducer_override(obj)
 
     def _reduce_other(self, obj: Any, kind: type) -> Any:
+        if (closed := told_of_closed(obj)) is not None:
+            return closed_again, closed
         check(obj, self._namespace)
         known = _OF_LIBRARIES.get((kind.__module__, kind.__name__))
         if known is not None:

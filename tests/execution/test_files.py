@@ -224,3 +224,16 @@ def test_files_with_other_names_each_time_do_not_pile_up_in_a_folder_that_is_emp
     assert told(again, notebook) == ["one", "two"]
     assert set(again.result.reran) >= {"empty"}
     assert {step.status for step in planned(notebook).steps} == {"cached"}
+
+
+def test_a_file_that_was_closed_keeps_no_step_from_running_beside_another(tmp_path: Path) -> None:
+    cells: list[Cell] = [
+        ("imports", "import json"),
+        ("step:one", "with open('one', 'w') as f:\n    json.dump(1, f)"),
+        ("step:two", "with open('two', 'w') as g:\n    json.dump(2, g)"),
+        ("step:tell", TELL.format("[f.closed, f.mode, g.name]")),
+    ]
+    notebook = write(tmp_path / "n.ipynb", cells)
+    assert told(run(notebook), notebook) == [True, "w", "two"]
+    steps = {step.name: step for step in planned(notebook).steps}
+    assert not {"one"} & {*steps["two"].needs, *steps["two"].after}
