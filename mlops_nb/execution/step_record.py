@@ -6,7 +6,7 @@ import contextlib
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -214,11 +214,11 @@ def succeeded(  # noqa: PLR0913, PLR0917 - what a result consists of
         files["read"] = sorted({*files["read"], path})
         files["written"] = sorted({*files["written"], *((path,) if is_new else ())})
     written = written_hashes(files["written"], context.folder)
-    evidence = StepEvidence(
-        source=planned.source,
-        reads=tuple(
-            sorted({*reads_of(planned.step, state), *(f"@{kind}" for kind in delta.ambient if kind in STREAMS)})
-        ),
+    evidence = StepEvidence(source=planned.source, unpickles=_unpickled(planned.step, state, outcome))
+    reads = {*reads_of(planned.step, state, evidence), *(f"@{kind}" for kind in delta.ambient if kind in STREAMS)}
+    evidence = replace(
+        evidence,
+        reads=tuple(sorted(reads)),
         writes=tuple(sorted(delta.written)),
         streams=tuple(sorted(kind for kind in delta.ambient if kind in STREAMS)),
         reads_files=tuple(files["read"]),
@@ -227,7 +227,7 @@ def succeeded(  # noqa: PLR0913, PLR0917 - what a result consists of
         asks_files=tuple(sorted(set(files["asked"]) - set(files["read"]) - set(files["written"]))),
         variables=tuple(sorted(set(outcome.evidence["variables"]) - set(planned.step.variables))),
         stays={name: item.problem for item in delta.changed if item.problem for name in item.names},
-        outside=(*outcome.evidence.get("outside", ()), *_unseen(planned.step, outcome)),
+        outside=(*outcome.evidence.get("outside", ()), *_unseen(planned.step, state, outcome)),
     )
     published = _artifacts(scraps, around) | rests_on
     # Now it is known which files it reads and which random streams it draws from: the key for next time.
@@ -286,18 +286,18 @@ def _modules_by_file(step: Step, state: State, outcome: Outcome, context: KeyCon
         yield relative(str(path), context.folder, context.root)
 
 
-# By these a notebook has functions of its own run in joblib's workers; libraries use those as well.
-_JOBLIB = frozenset({"joblib", "Parallel", "delayed"})
+def _unpickled(step: Step, state: State, outcome: Outcome) -> tuple[str, ...]:
+    """Return the variables that a pickle in the step refers to by name, and that its text does not have."""
+    held = state.by_name()
+    names = {str(name).partition(".")[0] for name in outcome.evidence["unpickled"]}
+    return tuple(sorted(name for name in names if name in held and name not in step.reads))
 
 
-def _unseen(step: Step, outcome: Outcome) -> Iterator[str]:
+def _unseen(step: Step, state: State, outcome: Outcome) -> Iterator[str]:
     """Yield what the step did of which its evidence does not tell what it depends on."""
-    own = {*step.reads, *step.flow.defines}
-    for name in outcome.evidence["unpickled"]:
-        # Whatever has the name by then is found.
-        if name.partition(".")[0] not in own:
-            yield f"unpickles `{name}` by its name"
-    if outcome.evidence["workers_used"] and own & _JOBLIB:
+    # A name that no step before it has, is of its own or fails.
+    own = {*step.reads, *step.flow.defines, *reads_of(step, state)}
+    if own.intersection(outcome.evidence["in_workers"]):
         yield "runs functions in joblib's workers"
 
 

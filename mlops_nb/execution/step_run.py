@@ -332,7 +332,7 @@ def _tries(  # noqa: PLR0913, PLR0917 - what a try consists of
     items = state.covariables
     alone = step.name not in around.plan.graph.kernels()
     if planned.proven is not None and alone and not planned.proven.stays and not step.flow.barrier:
-        items = needed(step, state).covariables
+        items = needed(step, state, planned.proven).covariables
         names = {name for item in items for name in item.names}
     seen = planned.proven.stays if planned.proven is not None else {}
     write = partial(

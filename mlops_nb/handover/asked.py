@@ -3,11 +3,12 @@
 No audit hook hears `os.stat`: in a step's kernel `os.stat`, `os.lstat` and `os.access` are callables that tell who
 listens of what is asked, and then ask. `os.environ` tells by the function with which it encodes a name. Whether a
 question is the notebook's is seen from who asks: its cells, its modules, or a library on their behalf, but neither an
-import nor the shell.
+import of a library nor the shell.
 """
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
 import re
@@ -15,6 +16,7 @@ import sys
 import sysconfig
 import types
 from contextlib import suppress
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlops_nb.handover.process_state import is_of_project
@@ -32,27 +34,58 @@ _WHETHER = frozenset(
         *("is_char_device", "is_junction"),
     }
 )
-# What these ask of folders is a part of how they go about it: who makes a folder writes, who resolves a path names it.
-_BY_THE_WAY = frozenset({"realpath", "_joinrealpath", "resolve", "mkdir", "makedirs", "rmtree", "_rmtree_safe_fd"})
-_PATHS = re.compile(
-    r"[/\\](genericpath|posixpath|ntpath|pathlib([/\\]\w+)?)\.py$|^<frozen (genericpath|posixpath|ntpath)>"
+# What these ask is a part of how they go about it: who makes a folder writes, who resolves a path names it, and where a
+# program lies is the machine's.
+_BY_THE_WAY = frozenset(
+    {"realpath", "_joinrealpath", "resolve", "mkdir", "makedirs", "rmtree", "_rmtree_safe_fd", "which"}
 )
-_ASKS_BY_THE_WAY = re.compile(r"[/\\](os|shutil)\.py$|^<frozen os>")
-_CELL = re.compile(r"[/\\]ipykernel_\d+[/\\]|^<ipython-input-")
-_NOBODYS = re.compile(
-    r"^<frozen (importlib|zipimport)|[/\\]importlib[/\\]|[/\\](linecache|inspect|traceback)\.py$"
-    r"|site-packages[/\\](IPython|ipykernel|traitlets|jupyter_client|pkg_resources)[/\\]"
-)
-_ENVIRONMENT = re.compile(r"[/\\](os|_collections_abc)\.py$|^<frozen (os|_collections_abc)>")
-_STANDARD = re.compile(
-    r"^<frozen (?!importlib|zipimport)"
-    rf"|^{re.escape(sysconfig.get_paths()['stdlib'])}[/\\](?!.*-packages|importlib[/\\])|^{re.escape(__file__)}$"
-)
+_STANDARD = re.escape(sysconfig.get_paths()["stdlib"])
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep  # noqa: PTH100, PTH120
 
 
+class _Code(Enum):
+    """Whose code is in a file."""
+
+    PATHS = auto()
+    FILES = auto()
+    ENVIRONMENT = auto()
+    STANDARD = auto()
+    NOBODYS = auto()
+    NOTEBOOKS = auto()
+    LIBRARYS = auto()
+
+
+# Of Python's own modules, wherever they are; some are frozen.
+_OWN = rf"^{_STANDARD}[/\\]"
+_KINDS = tuple(
+    (kind, re.compile(pattern))
+    for kind, pattern in (
+        (_Code.PATHS, rf"{_OWN}(genericpath|posixpath|ntpath|pathlib([/\\]\w+)?)\.py$"),
+        (_Code.PATHS, r"^<frozen (genericpath|posixpath|ntpath)>"),
+        # The import system and what makes temporary files; what shows a line of source; the shell.
+        (_Code.NOBODYS, r"^<frozen (importlib|zipimport)"),
+        (_Code.NOBODYS, rf"{_OWN}(importlib[/\\]|(linecache|inspect|traceback|tempfile)\.py$)"),
+        (_Code.NOBODYS, r"-packages[/\\](IPython|ipykernel|traitlets|jupyter_client|pkg_resources)[/\\]"),
+        (_Code.NOBODYS, f"^{re.escape(_PACKAGE)}"),
+        # A cell, and what magics and `exec` make of its text.
+        (_Code.NOTEBOOKS, r"[/\\]ipykernel_\d+[/\\]|^<(ipython-input-|timed exec|timed eval|magic-timeit|string>)"),
+        (_Code.ENVIRONMENT, rf"{_OWN}(os|_collections_abc)\.py$|^<frozen (os|_collections_abc)>"),
+        (_Code.FILES, rf"{_OWN}shutil\.py$"),
+        (_Code.STANDARD, rf"^<frozen |{_OWN}(?!.*-packages)"),
+    )
+)
+
+
+@functools.cache
+def _whose(file: str) -> _Code:
+    for kind, pattern in _KINDS:
+        if pattern.search(file):
+            return kind
+    return _Code.NOTEBOOKS if not file.startswith("<") and is_of_project("", file) else _Code.LIBRARYS
+
+
 class Asked(NamedTuple):
-    """One question: an absolute path, and whether only its being there counts."""
+    """One question of the notebook's: an absolute path, and whether only its being there counts."""
 
     path: str
     whether: bool
@@ -70,14 +103,22 @@ class Question:
 
     def __init__(self, ask: Callable[..., Any]) -> None:
         self._ask = ask
-        self.__module__ = "os"
         self.__doc__ = ask.__doc__
+        self.__module__ = ask.__module__
 
     def __call__(self, *given: Any, **named: Any) -> Any:
         """Tell, and ask."""
+        __tracebackhide__ = True
         told = _Told.file
         if told is not None:
-            told(self._ask.__name__, given[0] if given else named.get("path"), named.get("dir_fd"))
+            if not given:
+                told(self._ask.__name__, named.get("path"), named.get("dir_fd"))
+            elif isinstance(given[0], os.PathLike):
+                # Once: what it answers may be another path the second time.
+                given = (os.fspath(given[0]), *given[1:])
+                told(self._ask.__name__, given[0], named.get("dir_fd"))
+            else:
+                told(self._ask.__name__, given[0], named.get("dir_fd"))
         return self._ask(*given, **named)
 
     # What `isinstance` is to believe.
@@ -101,7 +142,7 @@ class Question:
         return hash(self._ask)
 
     def __reduce__(self) -> str:
-        # A name in `os`, which another process has as well.
+        # By its name in the system's module, which another process has as well.
         return str(self._ask.__name__)
 
 
@@ -118,10 +159,14 @@ def hear_no_questions() -> None:
 
 def put_questions() -> None:
     """Put the questions in the place of the system's functions, once in a process."""
+    system: Any = sys.modules[os.name]
     for name in _ASKED_BY:
-        ask = vars(os)[name]
+        ask = vars(system)[name]
         if type(ask) is types.BuiltinFunctionType:
-            setattr(os, name, Question(ask))
+            question = Question(ask)
+            setattr(system, name, question)
+            if vars(os)[name] is ask:
+                setattr(os, name, question)
     environment: Any = os.environ
     if not isinstance(environment.encodekey, _EncodeKey):
         environment.encodekey = _EncodeKey(environment.encodekey)
@@ -147,17 +192,22 @@ def path_asked(given: Any, folder: Any) -> str:
     path = os.fsdecode(given)
     if not path or "\0" in path or (path.startswith("<") and path.endswith(">")):
         return ""
-    if isinstance(folder, int) and folder >= 0:
-        with suppress(OSError):
+    # The folder that the step is in may be gone.
+    with suppress(OSError):
+        if isinstance(folder, int) and folder >= 0:
             return os.path.join(os.readlink(f"/proc/self/fd/{folder}"), path)  # noqa: PTH115, PTH118
-        return ""
-    return os.path.abspath(path)  # noqa: PTH100 - links stay
+        return os.path.abspath(path)  # noqa: PTH100 - links stay
+    return ""
+
+
+def is_of_nobody(frame: FrameType) -> bool:
+    """Say whether an import asks, the shell, or this package."""
+    return _whose(frame.f_code.co_filename) is _Code.NOBODYS
 
 
 def only_whether(frame: FrameType) -> bool:
     """Say whether who calls the system's function asks of a path no more than whether it is there."""
-    code = frame.f_code
-    return code.co_name in _WHETHER and bool(_PATHS.search(code.co_filename))
+    return frame.f_code.co_name in _WHETHER and _whose(frame.f_code.co_filename) is _Code.PATHS
 
 
 def asked_by_notebook(question: str, path: str, frame: FrameType | None) -> Asked | None:
@@ -175,37 +225,35 @@ def asked_by_notebook(question: str, path: str, frame: FrameType | None) -> Aske
     whether = question == "access"
     by_the_way = True
     while frame is not None:
-        code = frame.f_code
-        file = code.co_filename
-        if by_the_way:
-            if code.co_name in _BY_THE_WAY and (_PATHS.search(file) or _ASKS_BY_THE_WAY.search(file)):
-                return None
-            if _PATHS.search(file):
-                whether = whether or code.co_name in _WHETHER
-            elif not _ASKS_BY_THE_WAY.search(file):
-                by_the_way = False
-        if _CELL.search(file):
+        whose = _whose(frame.f_code.co_filename)
+        if whose is _Code.NOTEBOOKS:
             break
-        if file.startswith(_PACKAGE) or _NOBODYS.search(file):
+        if whose is _Code.NOBODYS:
             return None
+        if by_the_way:
+            by_the_way = whose in {_Code.PATHS, _Code.FILES, _Code.ENVIRONMENT}
+            if by_the_way and frame.f_code.co_name in _BY_THE_WAY:
+                return None
+            if whose is _Code.PATHS:
+                whether = whether or frame.f_code.co_name in _WHETHER
         frame = frame.f_back
     return Asked(path, whether)
 
 
+_PYTHONS = frozenset({_Code.PATHS, _Code.FILES, _Code.ENVIRONMENT, _Code.STANDARD})
+
+
 def is_by_hand(frame: FrameType | None) -> bool:
     """Say whether a cell or a module of the project does it itself, through Python's own modules at most."""
-    while frame is not None and _STANDARD.search(frame.f_code.co_filename):
+    while frame is not None and _whose(frame.f_code.co_filename) in _PYTHONS:
         frame = frame.f_back
-    return frame is not None and _is_of_notebook(frame)
+    return frame is not None and _whose(frame.f_code.co_filename) is _Code.NOTEBOOKS
 
 
 def looks_up_by_hand(frame: FrameType | None) -> bool:
     """Say whether a cell or a module of the project looks a variable up; Python's own modules look up many."""
-    while frame is not None and (_ENVIRONMENT.search(frame.f_code.co_filename) or frame.f_code.co_name == "expandvars"):
+    while frame is not None and (
+        _whose(frame.f_code.co_filename) is _Code.ENVIRONMENT or frame.f_code.co_name == "expandvars"
+    ):
         frame = frame.f_back
-    return frame is not None and _is_of_notebook(frame)
-
-
-def _is_of_notebook(frame: FrameType) -> bool:
-    file = frame.f_code.co_filename
-    return bool(_CELL.search(file)) or (not file.startswith(("<", _PACKAGE)) and is_of_project("", file))
+    return frame is not None and _whose(frame.f_code.co_filename) is _Code.NOTEBOOKS

@@ -50,6 +50,7 @@ _FOLDERS = {
 # Their second argument is no path.
 _OF_ONE = frozenset({"os.utime", "os.chmod", "os.chown"})
 _OPEN_FOR_WRITING = os.O_WRONLY | os.O_RDWR
+_WITHOUT_A_NAME = getattr(os, "O_TMPFILE", 0)
 _SQLITE_URI = "file:"
 _COMMAND = 60
 # Code that starts programs on behalf of who calls it: the standard library, and what carries out `!` and `%%bash`.
@@ -115,6 +116,9 @@ def opened(mode: Any, flags: int) -> tuple[bool, bool]:
     """Return whether what a file holds is read, and whether it is written; what is appended adds to what is there."""
     if isinstance(mode, str):
         return bool(set(mode) & {"r", "a"}), bool(set(mode) & set("wax+"))
+    if flags & _WITHOUT_A_NAME == _WITHOUT_A_NAME != 0:
+        # What is opened is the folder that it lies in.
+        return False, False
     writes = bool(flags & _OPEN_FOR_WRITING)
     adds = bool(flags & (os.O_RDWR | os.O_APPEND)) and not flags & os.O_TRUNC
     return adds or not writes, writes

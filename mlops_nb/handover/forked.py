@@ -1,25 +1,25 @@
 """What the processes that a step forks tell the step's own process: what they opened and asked for.
 
 A forked process hears its own files, by the audit hook that it inherits, and would forget them with its end. It appends
-them, one JSON line each, to a file in memory of the process that forked it. That file is opened anew for each line, by
-the number that it has *there*, and looked at before a byte is written: code that closes what it does not know may have
-given the number to a file of the user's.
+them, one JSON line each, to a file in memory of the process that forked it. Before a byte is written it looks which
+file that is: code that closes what it does not know may have given the number to a file of the user's, and then the
+file in memory is opened anew by the number that it has *there*.
 """
 
 from __future__ import annotations
 
 import json
+import mmap
 import os
+from contextlib import suppress
 
 # A notebook may put something else in their place, to test code with.
 from os import close, fstat, write
 from os import open as open_file
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+from typing import Any
 
 LOST = "forks processes, and what they opened can no longer be told"
+_STEP_BYTES = 8
 
 
 class Forked:
@@ -32,24 +32,32 @@ class Forked:
         self._identity = (0, 0)
         self._process = 0
         self._read = 0
-        self._told: set[tuple[str, str]] = set()
-        self._begin: Callable[[], None] = lambda: None
+        # The number of the step, in memory that the processes share.
+        self._shared: mmap.mmap | None = None
+        self._step = b""
 
-    def follow(self, begin: Callable[[], None]) -> None:
-        """Follow the processes that are forked from now on; in each of them `begin` is called first."""
+    def follow(self) -> None:
+        """Follow the processes that are forked from now on, for another step; those of earlier ones begin anew too."""
         _FOLLOWED.clear()
         _FOLLOWED.append(self)
-        self._begin = begin
+        if self._shared is not None:
+            step = int.from_bytes(self._shared[:_STEP_BYTES], "little") + 1
+            self._shared[:_STEP_BYTES] = step.to_bytes(_STEP_BYTES, "little")
 
     def before(self) -> None:
         """Make the file, if there is none."""
-        if self.is_child or self._is_there():
+        if self.is_child or self._is(self._number):
             return
         if self._number >= 0:
             self.lost = LOST
         try:
+            import fcntl
+
             self._number = os.memfd_create("forked")
-        except (AttributeError, OSError):
+            # Who forks shares the place in the file with those that it forked.
+            fcntl.fcntl(self._number, fcntl.F_SETFL, os.O_APPEND)
+            self._shared = self._shared or mmap.mmap(-1, _STEP_BYTES)
+        except (ImportError, AttributeError, OSError):
             # No Linux, or no room: nobody will see what is done there.
             self.lost = LOST
             return
@@ -59,33 +67,32 @@ class Forked:
     def in_child(self) -> None:
         """Become the side that tells."""
         self.is_child = True
-        self._told.clear()
-        self._begin()
+        self.begins_anew()
 
-    def tell(self, news: Iterable[tuple[str, str]]) -> None:
-        """Tell the process that was forked, once, what this one did: kinds and texts."""
-        new = [each for each in news if each not in self._told]
-        if not new or self._number < 0:
-            return
-        self._told.update(new)
-        lines = "".join(json.dumps(each) + "\n" for each in new)
-        try:
+    def begins_anew(self) -> bool:
+        """Say whether the process that was forked from is at another step than when this was asked last."""
+        before, self._step = self._step, self._shared[:_STEP_BYTES] if self._shared is not None else b""
+        return before != self._step
+
+    def tell(self, kind: str, text: str) -> None:
+        """Tell the process that was forked from."""
+        line = (json.dumps([kind, text]) + "\n").encode()
+        with suppress(OSError):
+            if self._is(self._number):
+                write(self._number, line)
+                return
             number = open_file(f"/proc/{self._process}/fd/{self._number}", os.O_WRONLY | os.O_APPEND)
-        except OSError:
-            # It has ended, and takes no interest any more.
-            return
-        try:
-            found = fstat(number)
-            if (found.st_dev, found.st_ino) == self._identity:
-                write(number, lines.encode())
-        finally:
-            close(number)
+            try:
+                if self._is(number):
+                    write(number, line)
+            finally:
+                close(number)
 
     def heard(self) -> list[tuple[str, str]]:
         """Return what was told since it was asked last."""
         if self._number < 0 or self.is_child:
             return []
-        if not self._is_there():
+        if not self._is(self._number):
             self.lost = LOST
             return []
         told = os.pread(self._number, fstat(self._number).st_size - self._read, self._read)
@@ -95,11 +102,11 @@ class Forked:
         lines: list[Any] = [json.loads(line) for line in whole.splitlines()]
         return [(str(kind), str(text)) for kind, text in lines]
 
-    def _is_there(self) -> bool:
-        if self._number < 0:
+    def _is(self, number: int) -> bool:
+        if number < 0:
             return False
         try:
-            found = fstat(self._number)
+            found = fstat(number)
         except OSError:
             return False
         return (found.st_dev, found.st_ino) == self._identity

@@ -32,6 +32,7 @@ from mlops_nb.handover.ambient import (
 )
 from mlops_nb.handover.asked import put_questions
 from mlops_nb.handover.covariables import Process, came_back_different, freeze, thaw, thaw_one, variables
+from mlops_nb.handover.launched import reaching_joblib
 from mlops_nb.handover.outside import Outside
 from mlops_nb.handover.process_state import (
     HISTORY,
@@ -269,7 +270,7 @@ def end(
         "imported_files": session.files.seen(session.files.imported, [root]),
         "variables": sorted(session.files.variables),
         "unpickled": sorted(session.files.unpickled),
-        "workers_used": session.files.workers_used,
+        "in_workers": sorted(reaching_joblib(namespace)) if session.files.in_workers else [],
         "loaded_modules": session.files.loaded(),
         "outside": sorted(session.files.done),
         "seconds": {"thaw": session.seconds, "freeze": time.perf_counter() - started},

@@ -21,6 +21,7 @@ from mlops_nb.handover.asked import (
     asked_by_notebook,
     hear_no_questions,
     is_by_hand,
+    is_of_nobody,
     listen_to_questions,
     looks_up_by_hand,
     only_whether,
@@ -37,6 +38,7 @@ from mlops_nb.handover.audit_events import (
     opened,
 )
 from mlops_nb.handover.forked import Forked
+from mlops_nb.handover.launched import SPAWNED, launched
 from mlops_nb.handover.opened_in_c import OpenedInC
 from mlops_nb.handover.places import Places
 
@@ -48,6 +50,7 @@ _SQLITE = "sqlite3.connect"
 _MAKES = "os.mkdir"
 # So many paths are told one by one; of more, the folders that they lie in.
 _MOST_ASKED = 1000
+_ASKS_MUCH = "asks for more paths outside of the project than can be told"
 # What takes away the name that comes first, there or not.
 _TAKES_AWAY = frozenset({"os.remove", "os.rmdir", "os.rename", "shutil.rmtree", "shutil.move"})
 # What `mlops_nb.step` raises: a notebook that is read for a step of it is input, as no other notebook is.
@@ -108,10 +111,10 @@ def _takes_a_folder_away(frame: FrameType) -> bool:
     return "rmtree" in code.co_name and code.co_filename == shutil.__file__
 
 
-def _sent_to_workers() -> tuple[int, int]:
-    """Return which executor joblib's workers have, and how many tasks they were sent."""
-    executor = getattr(sys.modules.get("joblib.externals.loky.reusable_executor"), "_executor", None)
-    return id(executor), getattr(executor, "_queue_count", 0)
+_KINDS = (
+    *("read", "written", "asked", "imported", "emptied", "variables", "unpickled", "done"),
+    *("new", "used", "looked_through", "by_hand"),
+)
 
 
 class Outside:
@@ -121,22 +124,22 @@ class Outside:
         self._hooked = False
         self._in_c = OpenedInC(())
         self._forked = Forked()
-        self._passes_on = 0
-        self._sent = (0, 0)
-        self.workers_used = False
-        self.asked: set[str] = set()
-        self.variables: set[str] = set()
-        self.unpickled: set[str] = set()
-        self.read: set[str] = set()
-        self.written: set[str] = set()
-        self.emptied: set[str] = set()
-        self.imported: set[str] = set()
-        self.done: set[str] = set()
-        self._new: set[str] = set()
-        self._used: set[str] = set()
-        self._looked_through: set[str] = set()
+        self._sinks: dict[str, set[str]] = {kind: set() for kind in _KINDS}
+        self.asked = self._sinks["asked"]
+        self.variables = self._sinks["variables"]
+        self.unpickled = self._sinks["unpickled"]
+        self.read = self._sinks["read"]
+        self.written = self._sinks["written"]
+        self.emptied = self._sinks["emptied"]
+        self.imported = self._sinks["imported"]
+        self.done = self._sinks["done"]
+        self._new = self._sinks["new"]
+        self._used = self._sinks["used"]
+        self._looked_through = self._sinks["looked_through"]
+        self._by_hand = self._sinks["by_hand"]
+        self._launched = launched()
+        self.in_workers = False
         self.listening = False
-        self._by_hand: set[str] = set()
         self._places = Places()
 
     def listen(self, folders: Iterable[str] = ()) -> None:
@@ -150,8 +153,8 @@ class Outside:
         self._in_c.end()
         self._in_c = OpenedInC(folders)
         self._in_c.begin()
-        self._forked.follow(self._forget)
-        self._sent = _sent_to_workers()
+        self._forked.follow()
+        self._launched = launched()
         listen_to_questions(self._asks, self._looks_up)
         self.listening = True
 
@@ -159,7 +162,10 @@ class Outside:
         """Note nothing more, and take in what was opened in C."""
         self.listening = False
         hear_no_questions()
-        self.workers_used = _sent_to_workers() != self._sent
+        now = launched()
+        self.in_workers = now.tasks != self._launched.tasks
+        if now.spawned and now.processes != self._launched.processes:
+            self.done.add(SPAWNED)
         self._in_c.end()
         for kind, told in self._forked.heard():
             self._sinks[kind].add(told)
@@ -172,94 +178,116 @@ class Outside:
         # What was in a folder that was taken away is told by the folder.
         taken = tuple(f"{path}{os.sep}" for path in self.emptied if path in self.written)
         self.written -= {path for path in self.written if path.startswith(taken) and not os.path.lexists(path)}
-        opened = {path.rstrip(os.sep) for path in self.written} | self.read
+        self._leave_out_what_is_known_anyway()
+
+    def _leave_out_what_is_known_anyway(self) -> None:
+        """Keep of the questions those whose answer nothing else tells."""
+        written = {path.rstrip(os.sep) for path in self.written}
+        there = {path for path in written | self.read if os.path.lexists(path)}
         # That a folder is there is no news of one in which something was opened, nor of the one that the step is in.
         with suppress(OSError):
-            opened.add(os.path.join(os.getcwd(), "here"))  # noqa: PTH109, PTH118
-        self.asked -= opened | {str(above) for path in opened for above in Path(path).parents}
-
-    @property
-    def _sinks(self) -> dict[str, set[str]]:
-        return {name: held for name, held in vars(self).items() if isinstance(held, set)}
+            there.add(os.path.join(os.getcwd(), "here"))  # noqa: PTH109, PTH118
+        self.asked -= self.read | {path for path in written if not self._passed(path)}
+        self.asked -= {str(above) for path in there for above in Path(path).parents}
+        every = set(os.environ)
+        if every <= self.variables:
+            # It copied the environment, for a program say.
+            self.variables -= every
 
     def _forget(self) -> None:
         for sink in self._sinks.values():
             sink.clear()
 
-    def _is_nobodys(self) -> bool:
-        return not self.listening or get_ident() in {self._in_c.thread, self._passes_on}
+    def _note(self, kind: str, text: str) -> None:
+        """Note something, and tell the process that this one was forked from."""
+        sink = self._sinks[kind]
+        if text not in sink:
+            sink.add(text)
+            if self._forked.is_child:
+                self._forked.tell(kind, text)
 
-    def _pass_on(self) -> None:
-        """Tell the process that forked this one what it did, and forget it."""
-        if not self._forked.is_child:
-            return
-        self._passes_on = get_ident()
-        try:
-            self._forked.tell([(name, text) for name, sink in self._sinks.items() for text in sink])
-            self._forget()
-        finally:
-            self._passes_on = 0
+    def _is_nobodys(self) -> bool:
+        if self._forked.is_child:
+            # It has no such thread, and another one may have its number.
+            if self._forked.begins_anew():
+                self._forget()
+            return not self.listening
+        return not self.listening or get_ident() == self._in_c.thread
 
     def _asks(self, question: str, given: Any, folder: Any) -> None:
         """Note what is asked for without being opened: whether it is there, or more, which only its content tells."""
         if self._is_nobodys():
             return
         frame = sys._getframe(2)  # noqa: SLF001 - who asks
-        path = path_asked(given, folder)
-        if not path or path in self.read or (path in self.asked and only_whether(frame)):
+        # First what is asked most often: by an import, and again.
+        if is_of_nobody(frame) or (type(given) is str and given in self.asked and only_whether(frame)):
             return
-        if len(self.asked) >= _MOST_ASKED:
-            self.read.add(os.path.dirname(path))  # noqa: PTH120
-        elif asked := asked_by_notebook(question, path, frame):
-            (self.asked if asked.whether else self.read).add(path)
-        self._pass_on()
+        path = path_asked(given, folder)
+        if not path or path in self.read or (path in self.asked and only_whether(frame)) or self._is_of_its_own(path):
+            return
+        asked = asked_by_notebook(question, path, frame)
+        near = self._places.are_near(path)
+        # What a library asks for elsewhere is its own: settings, programs.
+        if asked is None or not (near or is_by_hand(frame)):
+            return
+        if not asked.whether:
+            self._note("read", path)
+        elif len(self.asked) < _MOST_ASKED:
+            self._note("asked", path)
+        elif near:
+            self._note("read", os.path.dirname(path))  # noqa: PTH120
+        else:
+            self._note("done", _ASKS_MUCH)
 
     def _looks_up(self, name: str) -> None:
         """Note which variable of the environment the notebook looks up."""
-        if self._is_nobodys() or name in self.variables:
-            return
-        if looks_up_by_hand(sys._getframe(2)):  # noqa: SLF001 - who asks
-            self.variables.add(name)
-            self._pass_on()
+        if not self._is_nobodys() and name not in self.variables and looks_up_by_hand(sys._getframe(2)):  # noqa: SLF001
+            self._note("variables", name)
 
     def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
         # First of all: to look who does it is an event as well.
         if event not in _HEARD or self._is_nobodys():
             return
-        self._hears(event, arguments, sys._getframe(1))  # noqa: SLF001 - who does it
-        self._pass_on()
-
-    def _hears(self, event: str, arguments: tuple[Any, ...], frame: FrameType) -> None:
+        frame = sys._getframe(1)  # noqa: SLF001 - who does it
         if event in NOT_FOLLOWED:
-            self.done |= {told for told in (NOT_FOLLOWED[event](arguments),) if told}
+            if told := NOT_FOLLOWED[event](arguments):
+                self._note("done", told)
         elif event in MOVES:
             self._moves(event, arguments, frame)
         elif event in _OF_FILES:
             if arguments and is_path(arguments[0]) and not _takes_a_folder_away(frame):
                 self._hears_of_file(event, arguments, frame)
-        elif event == _STEP:
-            self._used.add(absolute(arguments[0]))
-            self.read.add(absolute(arguments[0]))
+        else:
+            self._hears_of_code(event, arguments)
+
+    def _hears_of_code(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event == _STEP:
+            self._note("used", absolute(arguments[0]))
+            self._note("read", absolute(arguments[0]))
         elif event == _UNPICKLES:
-            self.unpickled |= {str(arguments[1])} if arguments[0] == "__main__" else set()
+            if arguments[0] == "__main__":
+                self._note("unpickled", str(arguments[1]))
         elif isinstance(arguments[1], str) and arguments[1].endswith(".so"):
             # A compiled module is loaded by the system, and not opened by Python.
-            self._by_hand.add(absolute(arguments[1]))
-            self.imported.add(absolute(arguments[1]))
+            self._note("by_hand", absolute(arguments[1]))
+            self._note("imported", absolute(arguments[1]))
 
     def _hears_of_file(self, event: str, arguments: tuple[Any, ...], frame: FrameType) -> None:
         path = absolute(arguments[0])
+        if path.startswith("/proc/"):
+            # Nobody's, and the way on which a forked process tells.
+            return
         if event == "open":
             self._opens(path, *opened(*arguments[1:3]), frame)
         elif event == _SQLITE:
             # SQLite opens its file itself, and what a connection is used for nobody hears.
             self._uses(*database(arguments[0]))
         elif event in _LISTS:
-            (self._looked_through if _looks_for_packages(arguments[0], frame) else self.read).add(path)
+            self._note("looked_through" if _looks_for_packages(arguments[0], frame) else "read", path)
         elif os.path.dirname(os.fsdecode(arguments[0])):  # noqa: PTH120
             # A library that is loaded; one without a folder the system looks for in places of its own.
-            self._by_hand.add(path)
-            self.read.add(path)
+            self._note("by_hand", path)
+            self._note("read", path)
 
     def _moves(self, event: str, arguments: tuple[Any, ...], frame: FrameType) -> None:
         """Note what is renamed, copied, made or removed: both names are written, as far as an order is concerned."""
@@ -267,7 +295,7 @@ class Outside:
         for position, path in enumerate(moved(event, arguments)):
             takes_away = position == 0 and event in _TAKES_AWAY
             if takes_away:
-                self.emptied.add(path)
+                self._note("emptied", path)
             self._writes(path, takes_away=takes_away, unless_there=makes)
 
     def _opens(self, path: str, reads: bool, writes: bool, frame: FrameType) -> None:  # noqa: FBT001
@@ -275,17 +303,20 @@ class Outside:
         if path.endswith(_CODE):
             if _IMPORT_SYSTEM.search(frame.f_code.co_filename):
                 if not writes:
-                    self.imported.add(_source_of(path))
+                    self._note("imported", _source_of(path))
                 return
             if not writes and _is_shown(frame):
                 return
+        if writes and path not in self.written and os.path.isdir(path):  # noqa: PTH112
+            # What opens a file in it, by a function of its own, is heard as well.
+            return
         if path not in self._by_hand and self._places.is_hidden(path) and is_by_hand(frame):
-            self._by_hand.add(path)
+            self._note("by_hand", path)
         self._uses(path, reads, writes)
 
     def _uses(self, path: str, reads: bool, writes: bool) -> None:  # noqa: FBT001 - as the helpers above return them
         if reads:
-            self.read.add(path)
+            self._note("read", path)
         if writes:
             self._writes(path)
 
@@ -295,17 +326,19 @@ class Outside:
             return
         made = f"{path}{os.sep}"
         if made not in self.written and not takes_away and not os.path.lexists(path):
-            self._new.add(path)
+            self._note("new", path)
         if unless_there:
-            self.written.add(made)
+            self._note("written", made)
         else:
             self.written.discard(made)
-            self.written.add(path)
+            self._note("written", path)
 
     def _passed(self, path: str) -> bool:
         """Say whether the step made a path, or a folder above it, and left nothing there."""
-        if os.path.lexists(path):
-            return False
+        return not os.path.lexists(path) and self._is_of_its_own(path)
+
+    def _is_of_its_own(self, path: str) -> bool:
+        """Say whether the step made a path, or a folder above it."""
         path = path.rstrip(os.sep)
         while path not in self._new:
             above = os.path.dirname(path)  # noqa: PTH120 - a text, as all of them here
@@ -323,7 +356,12 @@ class Outside:
         return sorted(
             path
             for path in sink
-            if path in self._used or (self._places.are_the_notebooks(path, ignored, by_hand) and not self._passed(path))
+            if path in self._used
+            or (
+                self._places.are_the_notebooks(path, ignored, by_hand)
+                # Of what it asked for before it made it, it was not there.
+                and (sink is self.asked or not self._passed(path))
+            )
         )
 
     def loaded(self) -> dict[str, str]:

@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-_OF_THE_MACHINE = ("/proc", "/dev", "/sys", "/etc", "/usr", "/lib", "/run", "/var/lib", "/var/cache")
+_OF_THE_MACHINE = (
+    *("/proc", "/dev", "/sys", "/etc", "/usr", "/lib", "/lib64", "/bin", "/sbin", "/opt"),
+    *("/run", "/var/lib", "/var/cache"),
+)
 # Memory that is a folder, and disks that a desktop mounts; without what libraries share between their processes.
 _OF_PEOPLE = re.compile(r"/dev/(shm)/(?!joblib_|loky-|psm_|sem\.|pym-|torch_|\.)|/run/(media|mount)/")
 # What `%store` keeps, though it lies in a hidden folder of the home.
@@ -39,9 +42,13 @@ class Places:
         self._hidden = f"{Path.home()}{os.sep}."
         self._projects = tuple(f"{folder}{os.sep}" for folder in projects)
 
+    def are_near(self, path: str) -> bool:
+        """Say whether a path lies in a folder of the notebook's."""
+        return path.startswith(self._projects)
+
     def is_hidden(self, path: str) -> bool:
         """Say whether a path lies in a hidden folder of the home, and not in one of the notebook's."""
-        return path.startswith(self._hidden) and not path.startswith(self._projects)
+        return path.startswith(self._hidden) and not self.are_near(path)
 
     def are_the_notebooks(self, path: str, also_ignored: Iterable[str], by_hand: Collection[str]) -> bool:
         """Say whether a path may be one of the notebook's.

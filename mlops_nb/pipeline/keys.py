@@ -88,10 +88,14 @@ def code_text(source: str) -> str:
     return "\n".join(kept)
 
 
-def needed(step: Step, state: State) -> State:
-    """Return the part of the state that the step may read: the whole of it behind a barrier."""
+def needed(step: Step, state: State, evidence: StepEvidence | None = None) -> State:
+    """Return the part of the state that the step may read: the whole of it behind a barrier.
+
+    Of the evidence count the names that its text does not have.
+    """
     rebound = step.flow.defines.keys() | step.flow.deletes.keys()
-    return state if step.flow.barrier else state.only(step.reads, rebound)
+    unpickled = evidence.unpickles if evidence is not None else ()
+    return state if step.flow.barrier else state.only({*step.reads, *unpickled}, rebound)
 
 
 def modules_of(step: Step, state: State) -> list[str]:
@@ -125,7 +129,7 @@ def components(
     left
         What the steps before it left in files.
     """
-    inputs = needed(step, state)
+    inputs = needed(step, state, evidence)
     streams = set(evidence.streams) if evidence else set(step.flow.ambient) & STREAMS
     seen = evidence or step.flow
     imported = context.imported(step)

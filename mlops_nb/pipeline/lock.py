@@ -32,7 +32,8 @@ class StepEvidence:
     `source` identifies the code that did it. `reads` and `writes` are variables, ambient kinds among them as `@kind`;
     `streams` the random streams it drew from; files are relative to the notebook's folder where they lie below the
     project, and `asks_files` are those that it looked for without opening them; `variables` are those of the
-    environment that it looked up, unless its text names them; `stays` are variables that could not leave the process,
+    environment that it looked up, and `unpickles` the notebook's names that a pickle refers to, unless its text has
+    them; `stays` are variables that could not leave the process,
     with the reason; `outside` is what it did that nobody can follow, such as starting a program.
     """
 
@@ -44,6 +45,7 @@ class StepEvidence:
     writes_files: tuple[str, ...] = ()
     asks_files: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
+    unpickles: tuple[str, ...] = ()
     stays: Mapping[str, str] = field(default_factory=dict, hash=False)
     outside: tuple[str, ...] = ()
 

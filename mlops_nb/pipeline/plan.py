@@ -161,7 +161,7 @@ def make_plan(  # noqa: PLR0913 - what a plan depends on
             left_out.append(PlannedStep(step, source, "left-out", why, needs, after, writes, proven))
             continue
         use = _expected_files(step, proven, precedent)
-        blocked = _blocked(step, state, unknown) | files.unknown(use)
+        blocked = _blocked(step, proven, state, unknown) | files.unknown(use)
         parts: dict[str, Any] = {}
         key, hit, because = "", None, ""
         if not blocked:
@@ -251,7 +251,7 @@ def _kernels_needed(planned: list[PlannedStep], precedent: Precedent) -> frozens
     return frozenset(found)
 
 
-def _blocked(step: Step, state: State, unknown: Mapping[str, str]) -> dict[str, str]:
+def _blocked(step: Step, proven: StepEvidence | None, state: State, unknown: Mapping[str, str]) -> dict[str, str]:
     """Return what the step reads that is not known yet, with the step that will write it."""
     if not unknown:
         return {}
@@ -260,8 +260,8 @@ def _blocked(step: Step, state: State, unknown: Mapping[str, str]) -> dict[str, 
     if EVERYTHING in unknown:
         return {EVERYTHING: unknown[EVERYTHING]}
     # What is known of the state says which further names the step's functions read.
-    reads = set(step.reads)
-    reads |= {name for item in needed(step, state).covariables for name in (*item.names, *item.globals)}
+    reads = {*step.reads, *(proven.unpickles if proven is not None else ())}
+    reads |= {name for item in needed(step, state, proven).covariables for name in (*item.names, *item.globals)}
     found = {name: writer for name, writer in unknown.items() if name in reads}
     found |= {
         name: writer
@@ -361,6 +361,6 @@ def _because(step: Step, parts: Mapping[str, Any], precedent: Precedent, blocked
     return precedent.because(step, parts) or "its stored results are gone"
 
 
-def reads_of(step: Step, state: State) -> tuple[str, ...]:
+def reads_of(step: Step, state: State, evidence: StepEvidence | None = None) -> tuple[str, ...]:
     """Return the names of the state that the step was given, for the lock."""
-    return tuple(sorted({name for item in needed(step, state).covariables for name in item.names}))
+    return tuple(sorted({name for item in needed(step, state, evidence).covariables for name in item.names}))

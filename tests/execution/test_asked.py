@@ -156,6 +156,11 @@ def test_functions_that_joblib_runs_elsewhere_run_every_time(tmp_path: Path) -> 
     (tmp_path / "rows.txt").write_text("2")
     succeeded(notebook)
     assert told(notebook) == [2, 2]
+    cells[0] = ("imports", "import json\nfrom pathlib import Path\nimport joblib as jl")
+    cells[2] = ("step:load", "found = jl.Parallel(n_jobs=2)(jl.delayed(load)(name) for name in ['rows'])")
+    write(notebook, cells)
+    succeeded(notebook)
+    assert "joblib's workers" in because(notebook)["load"]
     # A library's workers are the library's.
     cells[0] = (
         "imports",
@@ -172,3 +177,41 @@ def test_functions_that_joblib_runs_elsewhere_run_every_time(tmp_path: Path) -> 
     write(notebook, cells)
     succeeded(notebook)
     assert because(notebook) == {}
+
+
+def test_a_class_of_the_notebook_that_a_pickle_refers_to_is_what_the_step_depends_on(tmp_path: Path) -> None:
+    cells: list[Cell] = [
+        ("imports", "import json, pickle\nfrom pathlib import Path"),
+        ("step:define", "class Model:\n    factor = 2\n    def tell(self):\n        return self.factor * self.x"),
+        ("step:save", "model = Model()\nmodel.x = 3\nPath('model.pickle').write_bytes(pickle.dumps(model))"),
+        ("step:load", "loaded = pickle.loads(Path('model' + '.pickle').read_bytes())\nfound = loaded.tell()"),
+        TELL,
+    ]
+    notebook = write(tmp_path / "n.ipynb", cells)
+    succeeded(notebook)
+    assert (told(notebook), because(notebook)) == (6, {})
+    lock = read_lock(tmp_path / "pipelines" / "n" / "dataflow.lock.json").steps["load"]
+    assert (lock.unpickles, lock.outside) == (("Model",), ())
+    cells[1] = ("step:define", cells[1][1].replace("2", "5"))
+    write(notebook, cells)
+    succeeded(notebook)
+    assert told(notebook) == 15
+
+
+def test_what_a_spawned_process_imports_lies_beside_the_notebook(tmp_path: Path) -> None:
+    (tmp_path / "helper.py").write_text("def double(n):\n    return 2 * n")
+    cells: list[Cell] = [
+        (
+            "imports",
+            "import json, multiprocessing, helper\nfrom pathlib import Path\nfrom joblib import Parallel, delayed",
+        ),
+        (
+            "step:spawn",
+            "with multiprocessing.get_context('spawn').Pool(1) as pool:\n    one = pool.map(helper.double, [1, 2])",
+        ),
+        ("step:joblib", "found = [one, Parallel(n_jobs=2)(delayed(helper.double)(n) for n in [1, 2])]"),
+        TELL,
+    ]
+    notebook = write(tmp_path / "n.ipynb", cells)
+    succeeded(notebook)
+    assert told(notebook) == [[2, 4], [2, 4]]

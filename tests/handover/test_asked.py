@@ -25,7 +25,7 @@ outside = Outside()
 space = vars(sys.modules["__main__"])
 before = {before!r}
 exec(compile(before, {cell!r}, "exec"), space)
-outside.listen(())
+outside.listen([os.getcwd()])
 try:
     exec(compile({source!r}, {cell!r}, "exec"), space)
 finally:
@@ -130,8 +130,10 @@ def test_of_very_many_paths_their_folders_are_told(tmp_path: Path) -> None:
 
 
 def test_a_library_asks_on_behalf_of_the_notebook(tmp_path: Path) -> None:
-    found = seen(tmp_path, "import joblib\nimport shutil\nshutil.which('nothing', path='.')")
-    assert found.asked == ["nothing"]
+    found = seen(
+        tmp_path, "import pandas as pd\ntry:\n    pd.DataFrame().to_csv('no/x.csv')\nexcept OSError:\n    pass"
+    )
+    assert found.asked == ["no"]
 
 
 def test_variables_of_the_environment_by_computed_names(tmp_path: Path) -> None:
@@ -292,3 +294,96 @@ def ctypes_test() -> str:
     import _ctypes
 
     return str(_ctypes.__file__)
+
+
+@pytest.mark.parametrize("how", ["exec(text)", "eval(text)", "import asks"])
+def test_who_asks_is_the_notebook_also_behind_exec_and_when_its_module_is_imported(tmp_path: Path, how: str) -> None:
+    (tmp_path / "asks.py").write_text("import os\nthere = os.path.exists('a'), os.environ.get('NAME')")
+    text = "(os.path.exists('a'), os.environ.get('NAME'))"
+    found = seen(tmp_path, f"import os, sys\nsys.path.insert(0, '')\ntext = {text!r}\n{how}")
+    assert (found.asked, found.variables) == (["a"], ["NAME"])
+
+
+def test_a_file_that_cannot_be_opened_is_no_answer_for_its_folder(tmp_path: Path) -> None:
+    source = "import os\nos.path.isdir('no')\ntry:\n    open('no/x')\nexcept OSError:\n    pass"
+    found = seen(tmp_path, source)
+    assert (found.asked, found.read) == (["no"], ["no/x"])
+
+
+def test_what_was_asked_for_before_it_came_and_went_is_asked_for(tmp_path: Path) -> None:
+    source = "import os\nos.path.exists('stop')\nopen('stop', 'w').close()\nos.remove('stop')"
+    found = seen(tmp_path, source)
+    assert (found.asked, found.written) == (["stop"], [])
+
+
+def test_who_copies_the_environment_depends_on_no_variable_of_it(tmp_path: Path) -> None:
+    copied = "import os\n{**os.environ}\ndict(os.environ)\nos.environ.copy()\nos.environ.get('NAME')"
+    assert seen(tmp_path, copied).variables == ["NAME"]
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        "import tempfile\ntempfile.mktemp()",
+        "import tempfile\nwith tempfile.NamedTemporaryFile(): pass",
+        "import tempfile\nwith tempfile.TemporaryFile(): pass",
+        "import shutil\nshutil.which('nothing')",
+        "import requests\nrequests.utils.get_netrc_auth('http://x.org')",
+    ],
+)
+def test_what_lies_elsewhere_and_is_not_asked_for_by_the_notebook_itself(tmp_path: Path, act: str) -> None:
+    found = seen(tmp_path, act)
+    assert (found.asked, found.read, found.written) == ([], [], [])
+
+
+def test_a_folder_that_is_gone(tmp_path: Path) -> None:
+    source = (
+        "import os\nos.mkdir('x')\nos.chdir('x')\nos.rmdir('../x')\nassert not os.access('y', os.R_OK)\nos.chdir('..')"
+    )
+    assert seen(tmp_path, source).asked == []
+
+
+def test_a_path_that_is_no_text_is_asked_for_its_text_once(tmp_path: Path) -> None:
+    source = """
+        import os
+        class Path:
+            times = 0
+            def __fspath__(self):
+                self.times += 1
+                return f'a{self.times}'
+        path = Path()
+        os.access(path, os.R_OK)
+        assert path.times == 1
+        """
+    assert seen(tmp_path, source).asked == ["a1"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has files in memory")
+def test_a_forked_process_with_threads_and_one_that_may_write_no_file(tmp_path: Path) -> None:
+    source = """
+        import resource, threading
+        def act():
+            def work(n):
+                for m in range(100):
+                    open(f'out-{n}-{m}', 'w').close()
+            threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+            for thread in threads: thread.start()
+            for thread in threads: thread.join()
+        in_child(act)
+        def limited():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+            open('limited', 'w').close()
+            open('after', 'w').close()
+        in_child(limited)
+        assert os.path.exists('after')
+        """
+    assert len([path for path in seen(tmp_path, source, FORKS).written if path.startswith("out-")]) == 800
+
+
+def test_processes_that_are_spawned_are_told(tmp_path: Path) -> None:
+    source = """
+        import multiprocessing
+        with multiprocessing.get_context('spawn').Pool(1) as pool:
+            pool.map(abs, [1])
+        """
+    assert seen(tmp_path, source).done == ["starts processes of its own, and nobody sees what they read"]

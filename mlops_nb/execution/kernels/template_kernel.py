@@ -37,6 +37,10 @@ def live_as_kernel(request: dict[str, Any], streams: list[int], ready: socket.so
         if numpy_random is not None:
             # Python's own generator is seeded anew after a fork, NumPy's is not.
             numpy_random.seed()
+        processes = finder.held("multiprocessing.process")
+        if processes is not None:
+            # Where it was imported: what is spawned stands there, and finds the modules beside the notebook.
+            processes.ORIGINAL_DIR = request["cwd"]
         code = _serve(ready)
     except SystemExit as left:
         code = left.code if isinstance(left.code, int) else 1
