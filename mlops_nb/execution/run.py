@@ -30,7 +30,7 @@ from mlops_nb.execution.kernels.known import require_kernel
 from mlops_nb.execution.notebook_run import Kernels
 from mlops_nb.execution.pausing import StepHeld, held_by, paused_as, pausing_before
 from mlops_nb.execution.run_request import RunRequest, RunResult, new_run_id
-from mlops_nb.execution.shared_kernel import blocking
+from mlops_nb.execution.shared_kernel import blocking, shown
 from mlops_nb.execution.step_record import Progress, Surroundings
 from mlops_nb.execution.step_run import StepFailed, StepPostponed, reuse_cached, run_step
 from mlops_nb.handover import CAME_BACK_DIFFERENT, State
@@ -317,8 +317,14 @@ def _check_once(around: Surroundings) -> list[str]:
                 # It takes from their kernel itself: they run again, and it does in theirs.
                 progress.to_mend |= makers
                 continue
-            names = ", ".join(f"`{name}`" for name in sorted(progress.kept.get(planned.name, ())))
-            why = f"{names}: {CAME_BACK_DIFFERENT}" if names else "a later step needs its kernel"
+            if writers := progress.lost_before(around.plan, planned.name, around.context.folder):
+                # A later step wrote a file that it reads: who wrote it before runs again first.
+                progress.to_mend |= {planned.name, *writers}
+                continue
+            names = ", ".join(f"`{shown(name)}`" for name in sorted(progress.kept.get(planned.name, ())))
+            why = (
+                f"{names}: {CAME_BACK_DIFFERENT}" if names else "a later step needs its kernel, or a file that it left"
+            )
             _again(planned.name, why, around)
             reran.append(planned.name)
             previous = progress.deltas.get(planned.name)

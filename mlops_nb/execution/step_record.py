@@ -142,6 +142,15 @@ class Progress:
         uses = [FileUse.of((), evidence.writes_files) for evidence in ran]
         return [path for path in found if any(use.disturbs(FileUse.of((), (path,))) for use in uses)]
 
+    def lost_before(self, plan: Plan, name: str, folder: Path) -> set[str]:
+        """Return the steps before one that left a file which it reads and which a later step has written since."""
+        with self.lock:
+            before = [planned.name for planned in plan.steps[: plan.steps.index(plan.step(name))]]
+            reads = self.evidence[name].reads_files if name in self.evidence else ()
+            left = {path: step for step in before for path in self.files.get(step, {}) if path in reads}
+            hashes = {path: self.files[step][path] for path, step in left.items()}
+        return {left[path] for path in changed(hashes, folder)}
+
 
 @dataclass(frozen=True)
 class Surroundings:

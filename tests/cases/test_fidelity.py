@@ -117,9 +117,7 @@ def ended_with(finished: Finished, notebook: Path, sessions: ForkedSessions) -> 
     return str(outputs[0]["data"]["text/plain"])
 
 
-def run_backwards(
-    notebook: Path, sessions: ForkedSessions, layers: Any = (), *, seed: int | None = None
-) -> Finished:
+def run_backwards(notebook: Path, sessions: ForkedSessions, layers: Any = (), *, seed: int | None = None) -> Finished:
     """Run a pipeline so that of steps that may run at the same time the notebook's last one runs first."""
     backwards = Backwards(sessions)
     return run(
