@@ -38,7 +38,7 @@ from mlops_nb.handover.process_state import (
     read_process_state,
     write_process_state,
 )
-from mlops_nb.handover.project_code import CODE, MODULE, PROBLEM, watch_imports
+from mlops_nb.handover.project_code import CODE, MODULE, watch_imports
 from mlops_nb.handover.seeding import seed_streams
 from mlops_nb.handover.state import Covariable, Delta, State
 
@@ -257,7 +257,7 @@ def end(
     changed = (
         *(item for item in found if item not in by_import),
         *freeze(told, session.known, session.process, step, kept),
-        *(Covariable((f"{CODE}{name}",), print_, problem=PROBLEM) for name, print_ in changed_code.items()),
+        *(Covariable((f"{CODE}{name}",), print_, problem=why) for name, (print_, why) in changed_code.items()),
     )
     held |= told | {f"{CODE}{name}": None for name in changed_code}
     before = session.state.by_name()
