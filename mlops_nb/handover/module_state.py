@@ -18,7 +18,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops_nb.artifacts import fingerprint, made_by_hand
+from mlops_nb.artifacts import fingerprint, is_of_project, made_by_hand
+from mlops_nb.handover.module_slots import tied
 from mlops_nb.handover.object_state import (
     LRU_CACHE,
     Print,
@@ -27,7 +28,6 @@ from mlops_nb.handover.object_state import (
     print_of,
     print_of_function,
 )
-from mlops_nb.handover.process_state import is_of_project
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -85,6 +85,7 @@ class Imported:
 
 
 Imports = Mapping[str, Imported]
+Variables = tuple[tuple[tuple[str, Any], ...], tuple[str, ...], tuple[str, ...]]
 
 
 def imported_now(module: types.ModuleType, others: Imports) -> Imported:
@@ -109,10 +110,8 @@ def _own(module: types.ModuleType) -> list[tuple[str, Any]]:
     ]
 
 
-def variables_of(
-    module: types.ModuleType, imports: Imports, patched: Collection[Place] = ()
-) -> tuple[tuple[tuple[str, Any], ...], tuple[str, ...]]:
-    """Return the variables of a module with the names that its import bound and that it has no longer.
+def variables_of(module: types.ModuleType, imports: Imports, patched: Collection[Place] = ()) -> Variables:
+    """Return the variables of a module, which names its import bound that it has no longer, and which its code holds.
 
     Names that stand for code are among them where the import bound them to something else, and where that can be found
     by its own name in any process. All of it is tuples, which are no objects that others could refer to.
@@ -131,7 +130,8 @@ def variables_of(
     )
     names = {name for name, _ in own}
     deleted = (name for name in (imported.names if imported else ()) if name not in names)
-    return held, tuple(sorted(name for name in deleted if (module.__name__, "", name) not in patched))
+    gone = tuple(sorted(name for name in deleted if (module.__name__, "", name) not in patched))
+    return held, gone, tied(module, held)
 
 
 def _comes_along(code: Any, imports: Imports) -> bool:

@@ -22,8 +22,7 @@ import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mlops_nb.artifacts import fingerprint, quiet_reduce
-from mlops_nb.handover.process_state import is_of_project
+from mlops_nb.artifacts import fingerprint, is_of_project, quiet_reduce
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -148,7 +147,8 @@ class _Look:
         defaults, keywords, attributes, closure = _held_by(function)
         self._all(part for part in (defaults, keywords) if part)
         caches = _CACHES if home == "functools" else ()
-        for key in sorted(attributes):
+        # What a package notes at a wrapper of its own is its own affair: how often it tried, when it began.
+        for key in sorted(attributes if own else ()):
             if key not in caches:
                 self._tell(key)
                 self.at(attributes[key])

@@ -7,15 +7,12 @@ names begin with `@`, and so share their objects.
 
 from __future__ import annotations
 
-import functools
 import importlib
-import os
-import re
 import sys
 import types
 from typing import TYPE_CHECKING, Any
 
-from mlops_nb.artifacts import made_by_hand
+from mlops_nb.artifacts import is_of_project, made_by_hand
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -163,22 +160,3 @@ def _read_history(shell: Any) -> dict[str, Any]:
 def project_modules() -> list[tuple[str, types.ModuleType]]:
     """Return the loaded modules that belong to the person's project: code beside the notebook may hold state."""
     return [(name, module) for name, module in list(sys.modules.items()) if is_of_project(name)]
-
-
-_PACKAGES = re.compile(r"[/\\](site|dist)-packages[/\\]")
-# This package, the notebook itself, and what every interpreter runs by itself when it starts.
-_NO_PROJECTS = frozenset({"__main__", "mlops_nb", "sitecustomize", "usercustomize"})
-
-
-def is_of_project(name: str, origin: str | None = None) -> bool:
-    """Say whether a module's file (`origin`, where it is not loaded yet) is neither Python's nor a package's."""
-    file = origin or getattr(sys.modules.get(name), "__file__", None)
-    return file is not None and _belongs_to_project(name, file)
-
-
-@functools.cache
-def _belongs_to_project(name: str, file: str) -> bool:
-    # Asked of thousands of modules after each step.
-    if name.split(".", maxsplit=1)[0] in _NO_PROJECTS:
-        return False
-    return not file.startswith((sys.prefix + os.sep, sys.base_prefix + os.sep)) and not _PACKAGES.search(file)

@@ -16,16 +16,17 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mlops_nb.artifacts import fingerprint
+from mlops_nb.artifacts import fingerprint, is_of_project
+from mlops_nb.handover.module_slots import tie
 from mlops_nb.handover.module_state import Imported, code_of, imported_now, variables_of
 from mlops_nb.handover.object_state import notebook_namespace, print_of
-from mlops_nb.handover.process_state import is_of_project, project_modules
+from mlops_nb.handover.process_state import project_modules
 
 if TYPE_CHECKING:
     import types
     from collections.abc import Callable, Collection, Iterator, Mapping
 
-    from mlops_nb.handover.module_state import Place
+    from mlops_nb.handover.module_state import Place, Variables
 
 MODULE = "@module:"
 CODE = "@code:"
@@ -132,7 +133,7 @@ class ImportWatch:
             return False
         return imported.data == print_of(variables_of(module, self.modules), notebook_namespace())
 
-    def put(self, name: str, value: tuple[Any, Any], *, alone: bool) -> None:
+    def put(self, name: str, value: Variables, *, alone: bool) -> None:
         """Put back into a module what was carried of it, and take out what is no longer in it.
 
         Parameters
@@ -142,18 +143,18 @@ class ImportWatch:
         value
             What `variables` returned for it.
         alone
-            Whether nothing else shares its objects. What the import has made stays then, if it is the same: the
-            module's code may hold it too.
+            Whether nothing else shares its objects: what the import has made stays then, if it is the same.
         """
         module = importlib.import_module(name)
         here = variables_of(module, self.modules)
         shell = notebook_namespace()
         if alone and print_of(here, shell).anywhere == print_of(value, shell).anywhere:
             return
-        (carried, deleted), namespace = value, vars(module)
-        for gone in (*(own for own, _ in here[0] if own not in dict(carried)), *deleted):
-            namespace.pop(gone, None)
-        namespace.update(carried)
+        now, (carried, deleted, held_by_code) = dict(here[0]), value
+        for gone in (*(own for own in now if own not in dict(carried)), *deleted):
+            vars(module).pop(gone, None)
+        vars(module).update(carried)
+        tie(module, {id(now[own]): dict(carried)[own] for own in held_by_code if own in now})
 
 
 def watch_imports() -> ImportWatch:

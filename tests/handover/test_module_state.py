@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mlops_nb.handover.process_state import is_of_project
+from mlops_nb.artifacts import is_of_project
 
 if TYPE_CHECKING:
     from pathlib import Path
