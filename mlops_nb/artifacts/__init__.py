@@ -23,6 +23,7 @@ from mlops_nb.artifacts.formats_signature import Signature, read_signature
 from mlops_nb.artifacts.formats_table import Column, Table, describe_table, dump_table, load_table
 from mlops_nb.artifacts.formats_trust import audit, model_modules, untrusted_types
 from mlops_nb.artifacts.holdings import Holdings, Unfinished
+from mlops_nb.artifacts.of_project import is_of_project
 from mlops_nb.artifacts.store import ArtifactMissing, ArtifactStore, StoreUnwritable
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "encode_json",
     "fingerprint",
     "has_hooks",
+    "is_of_project",
     "is_pickle",
     "library_constants",
     "load_json",

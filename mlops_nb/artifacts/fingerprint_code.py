@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts.closed_files import FILES, told_of_closed
 from mlops_nb.artifacts.fingerprint import CannotFingerprint
+from mlops_nb.artifacts.of_project import is_of_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -147,11 +148,23 @@ def function(walker: Walker, given: types.FunctionType) -> None:
     walker.walk(vars(given))
     if local:
         walker.trace.globals |= code_globals(given.__code__)
+    elif home := _home(given):
+        # What the module's names stand for is the module's affair: it is there, or is carried by itself.
+        walker.trace.modules.add(home)
+        walker.tag("of module", home.encode())
     else:
         for name in sorted(code_globals(given.__code__)):
             if name in given.__globals__:
                 walker.tag("global", name.encode())
                 walker.walk(given.__globals__[name])
+
+
+def _home(function: types.FunctionType) -> str:
+    """Return the module of the project whose globals a function sees, in any process; empty where there is none."""
+    name = str(function.__globals__.get("__name__"))
+    if not is_of_project(name) or vars(sys.modules[name]) is not function.__globals__:
+        return ""
+    return name
 
 
 def cached(walker: Walker, given: functools._lru_cache_wrapper[Any]) -> None:

@@ -17,35 +17,32 @@ from __future__ import annotations
 import secrets
 import shutil
 import time
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.execution.alive import signs_of_life
 from mlops_nb.execution.capacity import at_once, default_workers, threads_each
+from mlops_nb.execution.checking import ancestors, check
 from mlops_nb.execution.events import EventLog, RunEvent, silent
 from mlops_nb.execution.inputs import known_inputs, seen_inputs
 from mlops_nb.execution.kernels.kernel import Watch
 from mlops_nb.execution.kernels.known import require_kernel
-from mlops_nb.execution.left_over import left_over
 from mlops_nb.execution.notebook_run import Kernels
 from mlops_nb.execution.pausing import StepHeld, held_by, paused_as, pausing_before
 from mlops_nb.execution.run_request import RunRequest, RunResult, new_run_id
-from mlops_nb.execution.shared_kernel import blocking
 from mlops_nb.execution.step_record import Progress, Surroundings
 from mlops_nb.execution.step_run import StepFailed, StepPostponed, reuse_cached, run_step
-from mlops_nb.handover import CAME_BACK_DIFFERENT, State
+from mlops_nb.handover import State
 from mlops_nb.metadata import PipelineVersion, RunStart
 from mlops_nb.metadata import PlannedStep as RecordedStep
 from mlops_nb.metadata.records import RESUMES
-from mlops_nb.pipeline import DataflowLock, FilesLeft, components, key_of
+from mlops_nb.pipeline import DataflowLock, key_of
 from mlops_nb.snapshot import KIND, keep, take, with_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mlops_nb.artifacts import ArtifactStore
-    from mlops_nb.handover import Delta
     from mlops_nb.metadata import MetadataStore
     from mlops_nb.pipeline import Plan, PlannedStep, Precedent
     from mlops_nb.snapshot import Snapshot
@@ -147,7 +144,7 @@ def _bring_to_its_end(around: Surroundings, workers: int) -> tuple[str, ...]:
             # Where everything is cached Ploomber would skip every task, after a second of imports, and the check would
             # find the states and keys that the plan has just found.
             _build(around, workers)
-            reran = _check(around)
+            reran = check(around)
         _skip_the_rest(around)
     except KeyboardInterrupt:
         # The executor has ended the kernels and waited for them.
@@ -263,7 +260,7 @@ def _skip_the_rest(around: Surroundings) -> None:
         failed = [name for name, status in progress.status.items() if status in {"failed", "cancelled"}]
         left = [planned.name for planned in plan.steps if planned.name not in progress.status]
         for name in left:
-            cause = next((need for need in _ancestors(plan, name) if need in failed), "")
+            cause = next((need for need in ancestors(plan, name) if need in failed), "")
             held = held_by(name, around)
             if around.watch.cancelled.is_set():
                 why = "the run was cancelled"
@@ -278,110 +275,6 @@ def _skip_the_rest(around: Surroundings) -> None:
     for planned in plan.left_out:
         around.log.skip_steps(around.run, [planned.name], planned.because)
         around.listen(RunEvent("step-done", around.run, planned.name, "skipped", planned.because))
-
-
-def _ancestors(plan: Plan, name: str) -> list[str]:
-    found: list[str] = []
-    waiting = list(plan.step(name).needs)
-    while waiting:
-        need = waiting.pop()
-        if need not in found:
-            found.append(need)
-            waiting += plan.step(need).needs
-    return found
-
-
-def _check(around: Surroundings) -> tuple[str, ...]:
-    """Run again what ran on other inputs than the notebook's order gives it; return those steps."""
-    reran = _check_once(around)
-    while around.progress.to_mend and not around.watch.cancelled.is_set():
-        reran += _check_once(around)
-    return tuple(dict.fromkeys(reran))
-
-
-def _check_once(around: Surroundings) -> list[str]:
-    progress = around.progress
-    reran: list[str] = []
-    mends = bool(progress.to_mend)
-    state, left = State(), FilesLeft()
-    previous: Delta | None = None
-    for position, planned in enumerate(around.plan.steps):
-        if position:
-            left = progress.left_after(around.plan.steps[position - 1].name, left)
-        # `progress.before`, carried along: asking it anew for each of many steps would take the square of their number.
-        state = state if previous is None else state.after(previous)
-        previous = progress.deltas.get(planned.name)
-        if planned.name in progress.to_mend and not around.watch.cancelled.is_set():
-            progress.to_mend.discard(planned.name)
-            makers = blocking(planned, state, around)
-            if makers:
-                # It takes from their kernel itself: they run again, and it does in theirs.
-                progress.to_mend |= makers
-                continue
-            names = ", ".join(f"`{name}`" for name in sorted(progress.kept.get(planned.name, ())))
-            why = progress.reasons.get(planned.name) or "a later step needs its kernel"
-            why = f"{names}: {CAME_BACK_DIFFERENT}" if names else why
-            _again(planned.name, why, around)
-            reran.append(planned.name)
-            previous = progress.deltas.get(planned.name)
-            continue
-        if mends and planned.name not in progress.status and not _stopped(around, planned.name):
-            # It was postponed, or waited for one that was.
-            with suppress(StepFailed, StepPostponed, StepHeld):
-                run_step(planned.name, around)
-            previous = progress.deltas.get(planned.name)
-            continue
-        if progress.status.get(planned.name) not in {"succeeded", "cached"}:
-            continue
-        used = progress.parts[planned.name]
-        # What lies in files is compared where it is read, a later step may rightly have written it since; but what an
-        # earlier step left in them is known.
-        files = {name: left.known(name) or found for name, found in used.get("files", {}).items()}
-        asked = {name: left.left_as(name) or found for name, found in used.get("asked", {}).items()}
-        true = {
-            **components(planned.step, state, around.context, progress.evidence.get(planned.name)),
-            **{part: used[part] for part in ("modules", "schemas", "imported") if part in used},
-            "files": files,
-            **({"asked": asked} if asked else {}),
-        }
-        lost = (
-            progress.overwritten(around.plan, planned.name, progress.files[planned.name], around.context.folder)
-            if progress.status[planned.name] == "cached"
-            else []
-        )
-        if key_of(true) == key_of(used) and not lost:
-            past = around.precedent.last.get(planned.name)
-            if past is not None and progress.status[planned.name] == "succeeded":
-                again, why = left_over(planned.name, past.outcome.get("files", {}), around)
-                if again:
-                    progress.to_mend.update(again)
-                    progress.reasons |= dict.fromkeys(again, why)
-                    # They run in the notebook's order, from the one on that empties the folder.
-                    return reran
-            continue
-        _again(planned.name, "it ran on values that an earlier step changed after all", around)
-        reran.append(planned.name)
-        state, previous = progress.before(around.plan, planned.name), progress.deltas.get(planned.name)
-    return reran
-
-
-def _again(name: str, why: str, around: Surroundings) -> None:
-    """Run a step once more, which had ended."""
-    around.listen(RunEvent("notice", around.run, name, text=why))
-    around.log.reopen_step(around.run, name, why)
-    try:
-        run_step(name, around, again=why)
-    except StepHeld:
-        around.progress.status.pop(name, None)
-        around.progress.deltas.pop(name, None)
-    except (StepFailed, StepPostponed):
-        around.progress.deltas.pop(name, None)
-
-
-def _stopped(around: Surroundings, name: str) -> bool:
-    """Say whether a step cannot run any more: the run was cancelled, or what the step needs failed."""
-    failed = {step for step, status in around.progress.status.items() if status in {"failed", "cancelled"}}
-    return around.watch.cancelled.is_set() or not failed.isdisjoint(_ancestors(around.plan, name))
 
 
 def _verdict(plan: Plan, progress: Progress, watch: Watch) -> tuple[Any, str]:

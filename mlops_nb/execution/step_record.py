@@ -145,6 +145,15 @@ class Progress:
         uses = [FileUse.of((), evidence.writes_files) for evidence in ran]
         return [path for path in found if any(use.disturbs(FileUse.of((), (path,))) for use in uses)]
 
+    def lost_before(self, plan: Plan, name: str, folder: Path) -> set[str]:
+        """Return the steps before one that left a file which it reads and which a later step has written since."""
+        with self.lock:
+            before = [planned.name for planned in plan.steps[: plan.steps.index(plan.step(name))]]
+            reads = self.evidence[name].reads_files if name in self.evidence else ()
+            left = {path: step for step in before for path in self.files.get(step, {}) if path in reads}
+            hashes = {path: self.files[step][path] for path, step in left.items()}
+        return {left[path] for path in changed(hashes, folder)}
+
 
 @dataclass(frozen=True)
 class Surroundings:
@@ -208,7 +217,8 @@ def succeeded(  # noqa: PLR0913, PLR0917 - what a result consists of
         )
         for kind, found in ((kind, outcome.evidence[f"{kind}_files"]) for kind in _KINDS_OF_FILES)
     }
-    files["read"] = sorted({*files["read"], *_modules_by_file(planned.step, state, outcome, context)})
+    left = around.progress.left_before(around.plan, planned.name)
+    files["read"] = sorted({*files["read"], *_modules_by_file(planned.step, state, outcome, context, left)})
     for path, is_new in _named(planned.step, context.folder, began):
         # Opened by a library in C, perhaps, where nobody sees it.
         files["read"] = sorted({*files["read"], path})
@@ -231,7 +241,6 @@ def succeeded(  # noqa: PLR0913, PLR0917 - what a result consists of
     )
     published = _artifacts(scraps, around) | rests_on
     # Now it is known which files it reads and which random streams it draws from: the key for next time.
-    left = around.progress.left_before(around.plan, planned.name)
     seen = components(planned.step, state, context, evidence, left)
     refuse_leaks(planned, scraps, seen, around)
     around.progress.took(planned.name, delta, seen, evidence, written)
@@ -267,11 +276,12 @@ def succeeded(  # noqa: PLR0913, PLR0917 - what a result consists of
     )
 
 
-def _modules_by_file(step: Step, state: State, outcome: Outcome, context: KeyContext) -> Iterator[str]:
+def _modules_by_file(step: Step, state: State, outcome: Outcome, context: KeyContext, left: FilesLeft) -> Iterator[str]:
     """Yield the files of modules that the step depends on and that its text does not lead to.
 
     That are those that it imported by a computed name, from a folder put on `sys.path` or from a file; and those of the
-    last two kinds that were there before it.
+    last two kinds that were there before it. Those that an earlier step wrote are its files in any case: it comes after
+    that step.
     """
     places = [context.folder, context.root]
     known = set(module_files(modules_of(step, state), places).values())
@@ -282,8 +292,10 @@ def _modules_by_file(step: Step, state: State, outcome: Outcome, context: KeyCon
         for path, name in loaded.items()
         if path.is_relative_to(context.root) and path not in module_files([name], places).values()
     }
-    for path in (imported | elsewhere) - known:
-        yield relative(str(path), context.folder, context.root)
+    for path in imported | elsewhere | known:
+        name = relative(str(path), context.folder, context.root)
+        if path not in known or left.known(name):
+            yield name
 
 
 def _unpickled(step: Step, state: State, outcome: Outcome) -> tuple[str, ...]:

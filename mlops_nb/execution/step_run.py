@@ -274,7 +274,7 @@ def _postpone(planned: PlannedStep, different: list[str], around: Surroundings) 
     StepPostponed
         Always.
     """
-    names = ", ".join(f"`{name}`" for name in different)
+    names = ", ".join(f"`{shown(name)}`" for name in different)
     why = f"{names} came back as something else than what was made"
     around.progress.found_different(around.plan, planned.name, different)
     around.log.finish_step(around.run, planned.name, StepEnd(status="failed", reason=why))

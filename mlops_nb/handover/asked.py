@@ -19,7 +19,7 @@ from contextlib import suppress
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mlops_nb.handover.process_state import is_of_project
+from mlops_nb.artifacts import is_of_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable

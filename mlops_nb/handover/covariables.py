@@ -26,12 +26,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mlops_nb.artifacts import IMMUTABLE, Trace, memory_owner, pack, stateless, unpack
+from mlops_nb.artifacts import IMMUTABLE, Trace, is_of_project, memory_owner, pack, stateless, unpack
 from mlops_nb.errors import MlopsNbError
 from mlops_nb.handover.groups import UNKNOWN, Group, deeply, groups_of
 from mlops_nb.handover.pickling import Identities, dumps
 from mlops_nb.handover.process_bound import CannotLeaveProcess
-from mlops_nb.handover.process_state import is_of_project
 from mlops_nb.handover.set_order import recipes
 from mlops_nb.handover.state import Covariable, State
 from mlops_nb.handover.unpickling import NAN, loads

@@ -36,18 +36,17 @@ from mlops_nb.handover.launched import reaching_joblib
 from mlops_nb.handover.outside import Outside
 from mlops_nb.handover.process_state import (
     HISTORY,
-    MODULE,
     PATCHES,
     project_modules,
     read_process_state,
     write_process_state,
 )
-from mlops_nb.handover.project_code import CODE, PROBLEM, watch_imports
+from mlops_nb.handover.project_code import CODE, MODULE, watch_imports
 from mlops_nb.handover.seeding import seed_streams
 from mlops_nb.handover.state import Covariable, Delta, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
 EVIDENCE_MIME = "application/vnd.mlops-nb.evidence+json"
 _KEPT = "_mlops_nb_session"
@@ -108,6 +107,7 @@ def begin(  # noqa: PLR0913 - what a step begins with
     unchecked: Iterable[str] = (),
     seed: int | None = None,
     folders: Iterable[str] = (),
+    imports_as_told: bool = True,
 ) -> None:
     """Thaw the state before a step into this kernel's namespace.
 
@@ -127,11 +127,13 @@ def begin(  # noqa: PLR0913 - what a step begins with
         Where the random streams of a fresh kernel start, when `prepare` has not said so.
     folders
         Those in which it is noted what is opened in C.
+    imports_as_told
+        Whether the modules beside the notebook have to be what they were where they were imported first.
 
     Raises
     ------
     CameBackDifferent
-        When some of those did not.
+        When some of those names did not, or the import of a module made something else.
     """
     started = time.perf_counter()
     watch_imports()
@@ -163,6 +165,9 @@ def begin(  # noqa: PLR0913 - what a step begins with
         # `import a.b` binds `a` alone; that `a.b` is there is part of what the notebook's `a` was.
         elif top in sys.modules:
             importlib.import_module(module)
+    told = {name: value for name, value in values.items() if name.startswith(CODE)}
+    if imports_as_told and (different := watch_imports().made_something_else(told)):
+        raise CameBackDifferent(json.dumps(different))
     # After the variables: thawing them may import modules, which may set filters and options.
     _restore_process(session, values)
     if number:
@@ -179,8 +184,12 @@ def _restore_process(session: _Session, values: dict[str, Any]) -> None:
     for kind in KINDS:
         if kind not in EARLY:
             _restore(session, kind)
+    items = session.state.by_name()
     for name, value in values.items():
-        if name.startswith("@"):
+        if name.startswith(MODULE):
+            alone = len(items[name].names) == 1 and not items[name].refs
+            watch_imports().put(name.removeprefix(MODULE), value, alone=alone)
+        elif name.startswith("@"):
             write_process_state(_shell(), name, value)
     session.patched = tuple(values.get(PATCHES, ()))
 
@@ -242,15 +251,20 @@ def end(
     namespace = shell.user_ns
     held = variables(namespace, shell.user_ns_hidden)
     held |= read_process_state(shell, patches, session.patched, history=history)
+    watch = watch_imports()
+    patched = frozenset((*session.patched, *held.get(PATCHES, ())))
+    held |= watch.variables(patched)
     store = session.process.store
+    found = freeze(held, session.known, session.process, step, kept)
+    by_import = [item for item in found if _comes_by_import(item)]
+    changed_code = watch.changed_code(patched)
+    told = _told_of_imports(changed_code, {name for item in found if item.problem for name in item.names})
     changed = (
-        *(item for item in freeze(held, session.known, session.process, step, kept) if not _comes_by_import(item)),
-        *(
-            Covariable((f"{CODE}{name}",), print_, problem=PROBLEM)
-            for name, print_ in watch_imports().changed_code().items()
-        ),
+        *(item for item in found if item not in by_import),
+        *freeze(told, session.known, session.process, step, kept),
+        *(Covariable((f"{CODE}{name}",), print_, problem=why) for name, (print_, why) in changed_code.items()),
     )
-    held |= {name: None for item in changed for name in item.names if name.startswith(CODE)}
+    held |= told | {f"{CODE}{name}": None for name in changed_code}
     before = session.state.by_name()
     delta = Delta(
         changed=changed,
@@ -290,6 +304,25 @@ def _first_imported(session: _Session) -> list[str]:
     """Return the modules of the project that no step had imported before."""
     found = (f"{MODULE}{name}" for name, _ in project_modules())
     return [name for name in found if name not in session.known.imports]
+
+
+def _told_of_imports(changed: Collection[str], stays: Collection[str]) -> dict[str, tuple[str, str]]:
+    """Return what tells the imports of the project's modules from ones that would make something else.
+
+    Parameters
+    ----------
+    changed
+        The modules whose code has changed since.
+    stays
+        Names of what cannot be carried: of modules among them the variables are those that the import makes.
+    """
+    watch = watch_imports()
+    found = {}
+    for name, _ in project_modules():
+        print_ = watch.as_imported(name, with_data=f"{MODULE}{name}" in stays)
+        if print_ is not None and name not in changed:
+            found[f"{CODE}{name}"] = print_
+    return found
 
 
 def _comes_by_import(item: Covariable) -> bool:

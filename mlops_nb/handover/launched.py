@@ -10,7 +10,7 @@ import sys
 import types
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mlops_nb.handover.process_state import is_of_project
+from mlops_nb.artifacts import is_of_project
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,7 +10,8 @@ see it. So here:
 4. views on one array stay views on it, when the caller says whose memory is shared;
 5. an array that refuses writes refuses them again;
 6. what a figure refers to in Matplotlib itself, it refers to again;
-7. a set yields its elements in the order in which it did.
+7. a set yields its elements in the order in which it did;
+8. a function of a module of the project sees the module's globals (`pickling_functions`).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import cloudpickle
 from mlops_nb.artifacts import behind, closed_again, fingerprint, quiet_reduce, stateless, told_of_closed
 from mlops_nb.handover import pickling_pandas
 from mlops_nb.handover.pickling_arrays import is_array, reduce_array, set_attributes
+from mlops_nb.handover.pickling_functions import reduce_of_module, set_state, state_of
 from mlops_nb.handover.process_bound import CannotLeaveProcess, check
 
 if TYPE_CHECKING:
@@ -123,6 +125,9 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         if kind is types.FunctionType:
             if obj.__globals__ is self._namespace:
                 return self._reduce_function(obj)
+            reduced = reduce_of_module(obj)
+            if reduced is not None:
+                return reduced
         elif kind is types.CellType:
             return self._reduce_cell(obj)
         elif kind in _VIEWS:
@@ -161,17 +166,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             function.__closure__,
             token,
         )
-        state = {
-            "__defaults__": function.__defaults__,
-            "__kwdefaults__": function.__kwdefaults__,
-            "__annotations__": function.__annotations__,
-            "__qualname__": function.__qualname__,
-            "__module__": function.__module__,
-            "__doc__": function.__doc__,
-            "__dict__": dict(vars(function)),
-            "__type_params__": getattr(function, "__type_params__", ()),
-        }
-        return _make_function, made, state, None, None, _set_function
+        return _make_function, made, state_of(function), None, None, set_state
 
     @staticmethod
     def _reduce_cell(cell: types.CellType) -> Any:
@@ -265,13 +260,6 @@ def _make_function(
 ) -> types.FunctionType:
     """Stand in a pickle for `NotebookUnpickler._make_function`, which knows the kernel it thaws in."""
     raise NotImplementedError(code, name, closure, token)
-
-
-def _set_function(function: types.FunctionType, state: dict[str, Any]) -> None:
-    vars(function).update(state.pop("__dict__"))
-    for name, value in state.items():
-        if name != "__type_params__" or value:
-            setattr(function, name, value)
 
 
 def _set_cell(cell: types.CellType, content: tuple[Any]) -> None:

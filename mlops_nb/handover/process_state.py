@@ -1,19 +1,18 @@
 """State of the process that holds the notebook's own objects: carried beside the variables, so that both stay one.
 
 Unlike the settings in `ambient`, these hold objects that variables hold too: a figure that is open and bound to
-`fig`, a list hung on a module. They are frozen together with the variables, as pseudo-variables whose names begin
-with `@`, and so share their objects.
+`fig`, a list set as an attribute of a library. They are frozen together with the variables, as pseudo-variables whose
+names begin with `@`, and so share their objects.
 """
 
 from __future__ import annotations
 
-import functools
 import importlib
 import sys
 import types
 from typing import TYPE_CHECKING, Any
 
-from mlops_nb.artifacts import made_by_hand
+from mlops_nb.artifacts import is_of_project, made_by_hand
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 PATCHES = "@patches"
 FIGURES = "@figures"
 HISTORY = "@history"
-MODULE = "@module:"
 _NOTHING = object()
 _HISTORY_NAMES = ("_", "__", "___", "_i", "_ii", "_iii", "_ih", "_oh", "_dh")
 
@@ -47,11 +45,10 @@ def read_process_state(
         FIGURES: _read_figures(),
         HISTORY: _read_history(shell) if history else None,
     }
-    found |= {f"{MODULE}{name}": module_data(module) for name, module in project_modules()}
     return {name: value for name, value in found.items() if value}
 
 
-def write_process_state(shell: Any, name: str, value: Any) -> None:  # noqa: C901 - one branch a kind
+def write_process_state(shell: Any, name: str, value: Any) -> None:
     """Put back what `read_process_state` read."""
     if name == PATCHES:
         for (module, path, attribute), held in value.items():
@@ -61,8 +58,6 @@ def write_process_state(shell: Any, name: str, value: Any) -> None:  # noqa: C90
                     delattr(owner, attribute)
             else:
                 setattr(owner, attribute, held[0])
-    elif name.startswith(MODULE):
-        vars(importlib.import_module(name.removeprefix(MODULE))).update(value)
     elif name == FIGURES:
         # Thawing a figure that was open opens it again; which one is current is left to say.
         import matplotlib.pyplot as plt
@@ -165,32 +160,3 @@ def _read_history(shell: Any) -> dict[str, Any]:
 def project_modules() -> list[tuple[str, types.ModuleType]]:
     """Return the loaded modules that belong to the person's project: code beside the notebook may hold state."""
     return [(name, module) for name, module in list(sys.modules.items()) if is_of_project(name)]
-
-
-# This package, the notebook itself, and what every interpreter runs by itself when it starts.
-_NO_PROJECTS = frozenset({"__main__", "mlops_nb", "sitecustomize", "usercustomize"})
-
-
-def is_of_project(name: str, origin: str | None = None) -> bool:
-    """Say whether a module's file (`origin`, where it is not loaded yet) is neither Python's nor a package's."""
-    file = origin or getattr(sys.modules.get(name), "__file__", None)
-    return file is not None and _belongs_to_project(name, file)
-
-
-@functools.cache
-def _belongs_to_project(name: str, file: str) -> bool:
-    # Asked of thousands of modules after each step.
-    if name.split(".", maxsplit=1)[0] in _NO_PROJECTS:
-        return False
-    return not file.startswith((sys.prefix, sys.base_prefix)) and "-packages" not in file
-
-
-def module_data(module: types.ModuleType) -> dict[str, Any]:
-    """Return the values in a module that are neither code nor other modules."""
-    return {
-        name: value
-        for name, value in vars(module).items()
-        if not name.startswith("__")
-        and not isinstance(value, type | types.ModuleType | types.FunctionType | types.BuiltinFunctionType)
-        and type(value).__module__ not in {"typing", "__future__"}
-    }

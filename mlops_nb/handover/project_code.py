@@ -1,35 +1,44 @@
-"""What the code of the project's own modules holds beside their variables: nobody can carry it.
+"""The modules of the project, the code beside the notebook: what they hold, and what nobody can carry of it.
 
-Class attributes, defaults and attributes of functions, what closures count, what caches are filled with. As each module
-has been imported, this is noted; when it is something else at the end of a step, the steps that follow stay in its
-process.
+1. As each module has been imported, it is noted what it begins with.
+2. Its variables are carried: those that are code only where they stand for other code than the module began with.
+3. What its code holds (class attributes, defaults and attributes of functions, what closures count, what caches are
+   filled with) nobody can carry. It is there as imported, and that is told to the steps that follow: an import that
+   makes something else is found before a step computes with it. When a step has changed it, or has written a
+   module's file anew, they stay in its process.
 """
 
 from __future__ import annotations
 
+import importlib
 import sys
-import types
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mlops_nb.artifacts import CannotFingerprint, fingerprint
-from mlops_nb.handover.process_state import is_of_project, module_data
+from mlops_nb.artifacts import fingerprint, is_of_project
+from mlops_nb.handover.module_slots import tie
+from mlops_nb.handover.module_state import Imported, code_of, imported_now, variables_of
+from mlops_nb.handover.object_state import notebook_namespace, print_of
+from mlops_nb.handover.process_state import project_modules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    import types
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
+    from mlops_nb.handover.module_state import Place, Variables
+
+MODULE = "@module:"
 CODE = "@code:"
 PROBLEM = "its code holds what a step has changed: a class attribute, a default, a closure or a cache"
-_SELDOM_CHANGE = (type, types.ModuleType, property, types.GetSetDescriptorType, types.MemberDescriptorType)
+WRITTEN = "its file has been written since it was imported"
 
 
 @dataclass
 class ImportWatch:
     """A finder ahead of the others, which finds nothing itself and notes what a module of the project begins with."""
 
-    code: dict[str, str] = field(default_factory=dict)
-    data: dict[str, str] = field(default_factory=dict)
+    modules: dict[str, Imported] = field(default_factory=dict)
     _inside: bool = False
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
@@ -60,22 +69,92 @@ class ImportWatch:
 
     def note(self, module: types.ModuleType) -> None:
         """Note what a module holds now."""
-        self.code[module.__name__] = _print(_code_state(module))
-        self.data[module.__name__] = _print(module_data(module))
+        self.modules[module.__name__] = imported_now(module, self.modules)
 
-    def changed_code(self) -> dict[str, str]:
-        """Return the modules whose code holds something else than when they had been imported, with its print."""
-        found = {}
-        for name, before in list(self.code.items()):
+    def _loaded(self) -> Iterator[tuple[str, types.ModuleType, Imported]]:
+        for name, imported in list(self.modules.items()):
             module = sys.modules.get(name)
-            if module is not None and (now := _print(_code_state(module))) != before:
-                found[name] = now
+            if module is not None:
+                yield name, module, imported
+
+    def variables(self, patched: Collection[Place] = ()) -> dict[str, Any]:
+        """Return what is to be carried of the loaded modules, by the name under which it is.
+
+        Parameters
+        ----------
+        patched
+            Attributes that are carried anyway.
+        """
+        found = {f"{MODULE}{name}": variables_of(module, self.modules, patched) for name, module in project_modules()}
+        return {name: value for name, value in found.items() if any(value)}
+
+    def changed_code(self, patched: Collection[Place] = ()) -> dict[str, tuple[str, str]]:
+        """Return the modules whose code is not what importing them would make, with its print and why it is not."""
+        found = {}
+        for name, module, imported in self._loaded():
+            carried = {f"{path}.{attribute}".lstrip(".") for home, path, attribute in patched if home == name}
+            now = code_of(module, self.modules)
+            places = (now.keys() | imported.code.keys()) - carried
+            if any(now.get(place) != imported.code.get(place) for place in places):
+                found[name] = (fingerprint({place: held.here for place, held in now.items()}), PROBLEM)
+            elif imported.file is not None and imported.file.is_another():
+                found[name] = (imported.file.content, WRITTEN)
         return found
+
+    def as_imported(self, name: str, *, with_data: bool) -> tuple[str, str] | None:
+        """Return what tells the import of a module from one that made something else; `None` for an unknown one.
+
+        Parameters
+        ----------
+        name
+            The module.
+        with_data
+            Whether its variables count too, because they are not carried.
+        """
+        imported = self.modules.get(name)
+        if imported is None:
+            return None
+        held = {key: print_.anywhere for key, print_ in imported.code.items() if print_.anywhere}
+        return fingerprint(held), imported.data.anywhere if with_data else ""
+
+    def made_something_else(self, told: Mapping[str, tuple[str, str]]) -> list[str]:
+        """Return those names under which is told what the import of a module made that made something else here."""
+        found = []
+        for name, (code, data) in told.items():
+            here = self.as_imported(name.removeprefix(CODE), with_data=bool(data))
+            if here is not None and here != (code, data):
+                found.append(name)
+        return sorted(found)
 
     def is_as_imported(self, name: str) -> bool:
         """Say whether the variables of a module are what they were when it had been imported."""
-        module = sys.modules.get(name)
-        return module is not None and self.data.get(name) == _print(module_data(module))
+        module, imported = sys.modules.get(name), self.modules.get(name)
+        if module is None or imported is None:
+            return False
+        return imported.data == print_of(variables_of(module, self.modules), notebook_namespace())
+
+    def put(self, name: str, value: Variables, *, alone: bool) -> None:
+        """Put back into a module what was carried of it, and take out what is no longer in it.
+
+        Parameters
+        ----------
+        name
+            The module.
+        value
+            What `variables` returned for it.
+        alone
+            Whether nothing else shares its objects: what the import has made stays then, if it is the same.
+        """
+        module = importlib.import_module(name)
+        here = variables_of(module, self.modules)
+        shell = notebook_namespace()
+        if alone and print_of(here, shell).anywhere == print_of(value, shell).anywhere:
+            return
+        now, (carried, deleted, held_by_code) = dict(here[0]), value
+        for gone in (*(own for own in now if own not in dict(carried)), *deleted):
+            vars(module).pop(gone, None)
+        vars(module).update(carried)
+        tie(module, {id(now[own]): dict(carried)[own] for own in held_by_code if own in now})
 
 
 def watch_imports() -> ImportWatch:
@@ -86,56 +165,3 @@ def watch_imports() -> ImportWatch:
     watch = ImportWatch()
     sys.meta_path.insert(0, watch)
     return watch
-
-
-def _code_state(module: types.ModuleType) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in vars(module).items():
-        if getattr(value, "__module__", None) != module.__name__:
-            continue
-        if isinstance(value, type):
-            for own, held in vars(value).items():
-                inner = getattr(held, "__func__", held)
-                state = dict(_of_function(inner)) if callable(inner) else {"value": held}
-                if not (own.startswith("__") and own.endswith("__") and not callable(inner)):
-                    found |= {f"{name}.{own}:{kind}": part for kind, part in state.items()}
-        elif callable(value):
-            found |= {f"{name}:{kind}": part for kind, part in _of_function(value)}
-    return {key: value for key, value in found.items() if not isinstance(value, _SELDOM_CHANGE)}
-
-
-def _of_function(function: Any) -> Iterator[tuple[str, Any]]:
-    if hasattr(function, "cache_info"):
-        yield "cache", tuple(function.cache_info())
-    inner = getattr(function, "__wrapped__", function)
-    if not isinstance(inner, types.FunctionType):
-        return
-    yield "defaults", (inner.__defaults__, inner.__kwdefaults__)
-    for key, value in vars(inner).items():
-        if key != "__wrapped__":
-            yield f"attribute {key}", value
-    for number, cell in enumerate(inner.__closure__ or ()):
-        try:
-            held = cell.cell_contents
-        except ValueError:
-            continue
-        if not callable(held):
-            yield f"closure {number}", held
-
-
-def _print(state: dict[str, Any]) -> str:
-    parts = []
-    for key, value in state.items():
-        try:
-            parts.append((key, fingerprint(value)))
-        except (CannotFingerprint, RecursionError):
-            # Nobody can look into it: another object is another state, and an open file moves on.
-            parts.append((key, str(id(value)) if type(value).__module__ != "_io" else str(_position(value))))
-    return fingerprint(parts)
-
-
-def _position(file: Any) -> Any:
-    try:
-        return file.closed or file.tell()
-    except (OSError, ValueError):
-        return id(file)

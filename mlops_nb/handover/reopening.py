@@ -106,7 +106,7 @@ def _begin(  # noqa: PLR0913, PLR0917 - what `begin` takes, and what it is chose
 ) -> None:
     if state is not known:
         digest = store.put(state.to_json().encode())[0]
-    begin(store.url, digest, parts, number, seed=seed)
+    begin(store.url, digest, parts, number, seed=seed, imports_as_told=False)
 
 
 def stand_in(folder: str) -> None:

@@ -1,0 +1,26 @@
+"""Which modules are the person's own: code beside the notebook, which nobody has installed."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import sys
+
+_PACKAGES = re.compile(r"[/\\](site|dist)-packages[/\\]")
+# This package, the notebook itself, and what every interpreter runs by itself when it starts.
+_NO_PROJECTS = frozenset({"__main__", "mlops_nb", "sitecustomize", "usercustomize"})
+
+
+def is_of_project(name: str, origin: str | None = None) -> bool:
+    """Say whether a module's file (`origin`, where it is not loaded yet) is neither Python's nor a package's."""
+    file = origin or getattr(sys.modules.get(name), "__file__", None)
+    return file is not None and _belongs_to_project(name, file)
+
+
+@functools.cache
+def _belongs_to_project(name: str, file: str) -> bool:
+    # Asked of thousands of modules after each step.
+    if name.split(".", maxsplit=1)[0] in _NO_PROJECTS:
+        return False
+    return not file.startswith((sys.prefix + os.sep, sys.base_prefix + os.sep)) and not _PACKAGES.search(file)

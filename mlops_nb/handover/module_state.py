@@ -1,0 +1,215 @@
+"""What a module of the project holds: its variables, and what its code holds beside them.
+
+Both are told against what the module began with: a name may stand for other code than its import bound it to.
+"""
+
+from __future__ import annotations
+
+import abc
+import enum
+import functools
+import hashlib
+import os
+import sys
+import types
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlops_nb.artifacts import fingerprint, is_of_project, made_by_hand
+from mlops_nb.handover.module_slots import tied
+from mlops_nb.handover.object_state import (
+    LRU_CACHE,
+    Print,
+    name_of,
+    notebook_namespace,
+    print_of,
+    print_of_function,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+Place = tuple[str, str, str]
+_CODE_TYPES = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType)
+_FUNCTIONS = (types.FunctionType, LRU_CACHE)
+_IN_CLASSES = (staticmethod, classmethod, property, functools.cached_property, *_FUNCTIONS)
+_SELDOM_CHANGE = (types.GetSetDescriptorType, types.MemberDescriptorType)
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A module's source, as it was at a time."""
+
+    path: str
+    written: tuple[int, int]
+    content: str
+
+    @staticmethod
+    def of(path: str | None) -> SourceFile | None:
+        """Return what a file says now, or nothing where there is none that can be read."""
+        try:
+            found = os.stat(path or "")  # noqa: PTH116 - asked of each module after each step
+            content = hashlib.blake2b(Path(path or "").read_bytes()).hexdigest()
+        except (OSError, ValueError):
+            return None
+        return SourceFile(path or "", (found.st_mtime_ns, found.st_size), content)
+
+    def is_another(self) -> bool:
+        """Say whether there is another text by now."""
+        try:
+            found = os.stat(self.path)  # noqa: PTH116
+        except OSError:
+            return True
+        if (found.st_mtime_ns, found.st_size) == self.written:
+            return False
+        now = SourceFile.of(self.path)
+        return now is None or now.content != self.content
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What a module began with: its names, which code they stood for, what its code and its variables held."""
+
+    names: frozenset[str]
+    bound: Mapping[str, weakref.ref[Any]]
+    code: Mapping[str, Print]
+    data: Print
+    file: SourceFile | None
+
+    def holds(self, name: str, value: Any) -> bool:
+        """Say whether a name stood for this very code."""
+        return name in self.bound and self.bound[name]() is value
+
+
+Imports = Mapping[str, Imported]
+Variables = tuple[tuple[tuple[str, Any], ...], tuple[str, ...], tuple[str, ...]]
+
+
+def imported_now(module: types.ModuleType, others: Imports) -> Imported:
+    """Return what a module that has just been imported begins with; `others` are those before it."""
+    namespace, own = notebook_namespace(), _own(module)
+    bound = {name: weakref.ref(value) for name, value in own if isinstance(value, _CODE_TYPES)}
+    file = SourceFile.of(getattr(module, "__file__", None))
+    first = Imported(frozenset(name for name, _ in own), bound, {}, Print("", ""), file)
+    imports = {**others, module.__name__: first}
+    held = print_of(variables_of(module, imports), namespace)
+    return replace(first, code=code_of(module, imports), data=held)
+
+
+def _own(module: types.ModuleType) -> list[tuple[str, Any]]:
+    """Return the names of a module with their values, but for the language's own and for its submodules."""
+    return [
+        (name, value)
+        for name, value in sorted(vars(module).items())
+        if not (name.startswith("__") and name.endswith("__"))
+        and type(value).__module__ not in {"typing", "__future__"}
+        and not (isinstance(value, types.ModuleType) and value is sys.modules.get(f"{module.__name__}.{name}"))
+    ]
+
+
+def variables_of(module: types.ModuleType, imports: Imports, patched: Collection[Place] = ()) -> Variables:
+    """Return the variables of a module, which names its import bound that it has no longer, and which its code holds.
+
+    Names that stand for code are among them where the import bound them to something else, and where that can be found
+    by its own name in any process. All of it is tuples, which are no objects that others could refer to.
+    """
+    own, imported = _own(module), imports.get(module.__name__)
+    held = tuple(
+        (name, value)
+        for name, value in own
+        if not isinstance(value, _CODE_TYPES)
+        or (
+            imported is not None
+            and not imported.holds(name, value)
+            and (module.__name__, "", name) not in patched
+            and _comes_along(value, imports)
+        )
+    )
+    names = {name for name, _ in own}
+    deleted = (name for name in (imported.names if imported else ()) if name not in names)
+    gone = tuple(sorted(name for name in deleted if (module.__name__, "", name) not in patched))
+    return held, gone, tied(module, held)
+
+
+def _comes_along(code: Any, imports: Imports) -> bool:
+    """Say whether code that a module's name was bound to is found by its name in any process, or is the notebook's."""
+    if isinstance(code, types.ModuleType):
+        return not made_by_hand(code)
+    if code.__module__ == "__main__":
+        return True
+    first, *path = str(getattr(code, "__qualname__", "")).split(".")
+    found: Any = vars(sys.modules[code.__module__]).get(first) if code.__module__ in sys.modules else None
+    if is_of_project(code.__module__ or "") and not (
+        code.__module__ in imports and imports[code.__module__].holds(first, found)
+    ):
+        return False
+    for part in path:
+        found = getattr(found, part, None)
+    return found is code
+
+
+def code_of(module: types.ModuleType, imports: Imports) -> dict[str, Print]:
+    """Return what the code of a module holds, by the place where it does."""
+    found: dict[str, Print] = {}
+    namespace = notebook_namespace()
+    for name, value in _own(module):
+        if isinstance(value, _CODE_TYPES) and not imports[module.__name__].holds(name, value):
+            if not _comes_along(value, imports):
+                found[f"{name}:is"] = Print(f"{name_of(value)} {id(value)}", name_of(value))
+            continue
+        if not isinstance(value, (type, *_FUNCTIONS)):
+            continue
+        # Under its own name, if it has one: which other names stand for it is no matter.
+        called: str = getattr(value, "__qualname__", name)
+        place = called if vars(module).get(called) is value else name
+        if isinstance(value, type):
+            if value.__module__ == module.__name__:
+                _of_class(value, place, found, namespace)
+        elif _is_made_by(value, module):
+            print_ = print_of_function(value, namespace)
+            if print_.anywhere:
+                found[place] = print_
+    return found
+
+
+def _is_made_by(function: Any, module: types.ModuleType) -> bool:
+    """Say whether a function that a module names is its own, or was made for it by another one's decorator."""
+    if function.__module__ == module.__name__:
+        return True
+    return "<locals>" in function.__qualname__ and is_of_project(str(function.__module__))
+
+
+def _of_class(kind: type, path: str, found: dict[str, Print], namespace: Mapping[str, Any] | None) -> None:
+    """Add what a class holds: its attributes, those of its methods, of the classes in it and what it registered."""
+    for own, held in list(vars(kind).items()):
+        place = f"{path}.{own}"
+        # Members and their combinations are the class itself, which makes some of them when they are asked for.
+        sunder = own.startswith("_") and isinstance(kind, enum.EnumMeta)
+        if own == "_abc_impl" or sunder or isinstance(held, _SELDOM_CHANGE):
+            continue
+        if isinstance(held, type):
+            found[place] = Print(str(id(held)), "")
+            if held.__module__ == kind.__module__ and held.__qualname__ == f"{kind.__qualname__}.{own}":
+                _of_class(held, place, found, namespace)
+        elif isinstance(held, _IN_CLASSES):
+            prints = [print_of_function(inner, namespace) for inner in _functions_of(held)]
+            found[place] = Print(
+                f"{id(held)} {' '.join(print_.here for print_ in prints)}",
+                "".join(print_.anywhere for print_ in prints),
+            )
+        elif not (own.startswith("__") and own.endswith("__")):
+            found[place] = print_of(held, namespace)
+    if "_abc_impl" in vars(kind):
+        registered = (reference() for reference in abc._get_dump(kind)[0])  # type: ignore[attr-defined]  # noqa: SLF001 - as cloudpickle reads it
+        names = sorted(name_of(other) for other in registered if other is not None)
+        found[f"{path}:registered"] = Print(fingerprint(names), fingerprint(names) if names else "")
+
+
+def _functions_of(held: Any) -> list[Any]:
+    """Return the functions that a class's method, property or the like consists of."""
+    if isinstance(held, property):
+        return [accessor for accessor in (held.fget, held.fset, held.fdel) if accessor is not None]
+    return [held.func if isinstance(held, functools.cached_property) else getattr(held, "__func__", held)]

@@ -1,0 +1,119 @@
+"""What a module of the project is told to hold is the same in each process, unless its import made something else."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mlops_nb.artifacts import is_of_project
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ORDINARY = """
+import collections, dataclasses, enum, functools, logging, re, threading, typing, weakref
+from pathlib import Path
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
+
+LOCK, LOCAL, LOG = threading.Lock(), threading.local(), logging.getLogger(__name__)
+NUMBERS = (n for n in range(3))
+Pair = collections.namedtuple("Pair", "a b", defaults=[1])
+
+
+class Kind(enum.Flag):
+    A = enum.auto()
+    B = enum.auto()
+
+
+class Shape(typing.Protocol):
+    def area(self, unit="m") -> float: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    depth: int = 3
+    names: list = dataclasses.field(default_factory=list)
+
+
+class Base:
+    known = weakref.WeakSet()
+    kinds = {"u", "v", "w", "x", "y"}
+    frame = pd.DataFrame({"a": [1, 2]})
+    lock = threading.RLock()
+    pattern = re.compile("a+")
+    folder = Path("data")
+    best: "Base | None" = None
+
+    class Inner:
+        rates = {"a": 1.5}
+
+    @functools.cached_property
+    def size(self): return 3
+
+    @staticmethod
+    def of(x, how={"mean", "median", "max"}): return x
+
+
+@functools.singledispatch
+def show(x): return "anything"
+
+
+@show.register
+def _(x: int): return "int"
+
+
+@functools.lru_cache
+def load(n): return n
+
+
+def fit(x, model=LogisticRegression(), *, weights=np.ones(2), key=lambda v: v, config=Config()): return x
+
+
+best = fit
+"""
+TELL = """
+import sys
+from mlops_nb.handover.project_code import watch_imports
+watch = watch_imports()
+import ordinary
+print(watch.as_imported("ordinary", with_data=True), watch.changed_code(), watch.is_as_imported("ordinary"))
+"""
+
+
+def told(folder: Path, seed: str) -> str:
+    environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", TELL], cwd=folder, env=environment, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("more", "same"), [("", True), ("import time\nBase.made = time.perf_counter_ns()", False), ("NEW = Base()", True)]
+)
+def test_two_processes_tell_the_same_of_a_module(more: str, same: bool, tmp_path: Path) -> None:  # noqa: FBT001
+    (tmp_path / "ordinary.py").write_text(ORDINARY + more)
+    one, other = told(tmp_path, "1"), told(tmp_path, "2")
+
+    assert (one == other) is same
+    assert one.endswith("{} True\n")
+
+
+@pytest.mark.parametrize(
+    ("file", "own"),
+    [
+        ("/home/a/my-packages/model.py", True),
+        ("/home/a/lib/python3.11/site-packages/model.py", False),
+        ("/opt/dist-packages/model.py", False),
+        (f"{sys.prefix}-of-mine/model.py", True),
+        (f"{sys.prefix}/model.py", False),
+    ],
+)
+def test_a_module_belongs_to_the_project_unless_a_package_or_python_has_it(file: str, own: bool) -> None:  # noqa: FBT001
+    assert is_of_project("model", file) is own
