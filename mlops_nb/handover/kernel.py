@@ -29,12 +29,14 @@ from mlops_nb.handover.ambient import (
     reset_ambient,
     write_ambient,
 )
+from mlops_nb.handover.background import RUNNING, STILL_RUNS, children, running
 from mlops_nb.handover.covariables import Process, came_back_different, freeze, thaw, thaw_one, variables
 from mlops_nb.handover.outside import Outside
+from mlops_nb.handover.patches import ACTIVE, PATCHES, STAYS_ACTIVE, Libraries, mock_is_active
 from mlops_nb.handover.process_state import (
     HISTORY,
     MODULE,
-    PATCHES,
+    NOBODY_LOOKED,
     project_modules,
     read_process_state,
     write_process_state,
@@ -44,7 +46,7 @@ from mlops_nb.handover.seeding import seed_streams
 from mlops_nb.handover.state import Covariable, Delta, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 EVIDENCE_MIME = "application/vnd.mlops-nb.evidence+json"
 _KEPT = "_mlops_nb_session"
@@ -62,6 +64,8 @@ class _Session:
     baseline: Baseline
     files: Outside
     patched: tuple[tuple[str, str, str], ...] = ()
+    libraries: Libraries = NOBODY_LOOKED
+    children: frozenset[int] = frozenset()
     absent: dict[str, str] = field(default_factory=dict)
     streams: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
@@ -166,6 +170,7 @@ def begin(  # noqa: PLR0913 - what a step begins with
         typed[:] = [*typed[:number], *[""] * (number - len(typed))] if HISTORY in values else [""] * number
     session.streams = _stream_prints(read_ambient(session.baseline), namespace)
     process.roots.let_go()
+    session.libraries, session.children = Libraries.now(namespace), children()
     session.seconds = time.perf_counter() - started
     session.files.listen(folders)
 
@@ -236,16 +241,13 @@ def end(
     session.files.stop()
     namespace = shell.user_ns
     held = variables(namespace, shell.user_ns_hidden)
-    held |= read_process_state(shell, patches, session.patched, history=history)
+    held |= read_process_state(shell, patches, session.patched, session.libraries, history=history)
     store = session.process.store
     changed = (
         *(item for item in freeze(held, session.known, session.process, step, kept) if not _comes_by_import(item)),
-        *(
-            Covariable((f"{CODE}{name}",), print_, problem=PROBLEM)
-            for name, print_ in watch_imports().changed_code().items()
-        ),
+        *_stuck(session, namespace),
     )
-    held |= {name: None for item in changed for name in item.names if name.startswith(CODE)}
+    held |= {name: None for item in changed for name in item.names if name not in held}
     before = session.state.by_name()
     delta = Delta(
         changed=changed,
@@ -273,6 +275,16 @@ def end(
             "text/plain": "",
         }
     )
+
+
+def _stuck(session: _Session, namespace: dict[str, Any]) -> Iterator[Covariable]:
+    """Yield the state of the process that nobody can carry, and that no variable holds."""
+    for name, print_ in watch_imports().changed_code().items():
+        yield Covariable((f"{CODE}{name}",), print_, problem=PROBLEM)
+    for name in running(namespace, session.children):
+        yield Covariable((f"{RUNNING}{name}",), name, problem=STILL_RUNS)
+    if mock_is_active():
+        yield Covariable((ACTIVE,), "active", problem=STAYS_ACTIVE)
 
 
 def _first_imported(session: _Session) -> list[str]:

@@ -112,6 +112,7 @@ _BINDING_METHODS = frozenset({"addFilter", "addHandler", "mpl_connect", "removeH
 _HARMLESS_SHELL = frozenset(
     {"run_line_magic", "run_cell_magic", "system", "getoutput", "run_cell", "user_ns", "ask_exit"}
 )
+_SHELL_MAGICS = frozenset({"bash", "sh", "script", "system", "sx", "!"})
 _BINDING_MAGICS = frozenset(
     {
         "alias",
@@ -134,6 +135,9 @@ _HARMLESS_OPTIONS = {
     ),
     "matplotlib": re.compile(r"\s*(inline|-l|--list)\s*$"),
 }
+# Behind which a command of the shell runs on by itself; `&&` joins two, `2>&1` two streams.
+_RUNS_ON = re.compile(r"(?<![&>])&\s*(?:$|\n|[;)])")
+_SHELLS = re.compile(r"os\.(system|popen)|subprocess\.\w+")
 _IDENTITY = ("weakref.", "gc.get_", "inspect.getsource", "inspect.stack", "inspect.currentframe", "ctypes.")
 
 
@@ -151,7 +155,7 @@ def bindings(cell: Cell, aliases: Mapping[str, str]) -> tuple[Place, ...]:
             dotted = dotted_name(node.func, aliases)
             if dotted in _BINDING_UNLESS_WITH:
                 return dotted
-        return _binds(node, aliases) or _sets_of_library(node, aliases)
+        return _binds(node, aliases) or _leaves_running(node, aliases) or _sets_of_library(node, aliases)
 
     return _found(cell, told)
 
@@ -230,16 +234,31 @@ def _binds(node: ast.AST, aliases: Mapping[str, str]) -> str:
             # `Sequence.register(Mine)`: the table is in the library's class.
             return f"{dotted_name(owner, aliases)}.register"
         case ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id="get_ipython")), attr=name), args=args):
-            texts = [str(part.value) if isinstance(part, ast.Constant) else "" for part in args[:2]]
-            magic, line, *_ = [*texts, "", ""]
-            if name in {"run_line_magic", "run_cell_magic"}:
-                return f"%{magic}" if _binding_magic(magic, line) else ""
-            return "" if name in _HARMLESS_SHELL else f"get_ipython().{name}"
+            return _asked_of_shell(name, args)
         case ast.Attribute(value=ast.Call(func=ast.Name(id="get_ipython")), attr=name) if name not in _HARMLESS_SHELL:
             return f"get_ipython().{name}"
         case ast.Assign(value=ast.Call(func=ast.Name(id="get_ipython"))):
             # Under another name, nobody sees what is asked of it.
             return "get_ipython"
+    return ""
+
+
+def _asked_of_shell(name: str, args: list[ast.expr]) -> str:
+    """Return what a method of IPython's shell does to the process for good, if it does."""
+    if name not in {"run_line_magic", "run_cell_magic"}:
+        return "" if name in _HARMLESS_SHELL else f"get_ipython().{name}"
+    texts = [str(part.value) if isinstance(part, ast.Constant) else "" for part in args[:3]]
+    magic, line, body, *_ = [*texts, "", "", ""]
+    runs_on = magic in _SHELL_MAGICS and ("--bg" in line.split() or _RUNS_ON.search(body))
+    return f"%{magic}" if runs_on or _binding_magic(magic, line) else ""
+
+
+def _leaves_running(node: ast.AST, aliases: Mapping[str, str]) -> str:
+    """Return what starts a command of the shell that runs on when the shell has ended."""
+    match node:
+        case ast.Call(func=function, args=[ast.Constant(value=str(command)), *_]) if _RUNS_ON.search(command):
+            dotted = dotted_name(function, aliases)
+            return dotted if _SHELLS.fullmatch(dotted) else ""
     return ""
 
 
