@@ -166,8 +166,8 @@ def begin(  # noqa: PLR0913 - what a step begins with
     _restore_process(session, values)
     if number:
         shell.execution_count = number
-        typed = namespace["_ih"]
-        typed[:] = [*typed[:number], *[""] * (number - len(typed))] if HISTORY in values else [""] * number
+        for typed in (namespace["_ih"], shell.history_manager.input_hist_raw):
+            typed[:] = [*typed[:number], *[""] * (number - len(typed))] if HISTORY in values else [""] * number
     session.streams = _stream_prints(read_ambient(session.baseline), namespace)
     process.roots.let_go()
     session.libraries, session.children = Libraries.now(namespace), children()

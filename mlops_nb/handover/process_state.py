@@ -72,9 +72,12 @@ def write_process_state(shell: Any, name: str, value: Any) -> None:
     elif name == HISTORY:
         namespace = shell.user_ns
         namespace["_ih"][:] = value["_ih"]
+        shell.history_manager.input_hist_raw[:] = value["raw"]
         namespace["_oh"].clear()
         namespace["_oh"].update(value["_oh"])
-        namespace.update({key: held for key, held in value.items() if key not in {"_ih", "_oh", "shown", "typed"}})
+        namespace.update(
+            {key: held for key, held in value.items() if key not in {"raw", "_ih", "_oh", "shown", "typed"}}
+        )
         for key, (same, held) in value["shown"].items():
             setattr(shell.displayhook, key, namespace[key] if same and key in namespace else held)
         for key, held in value["typed"].items():
@@ -104,7 +107,15 @@ def _read_history(shell: Any) -> dict[str, Any]:
         for value in (getattr(shell.displayhook, key, ""),)
     }
     typed = {key: getattr(shell.history_manager, key, "") for key in ("_i00", "_i", "_ii", "_iii")}
-    return {**found, "_ih": list(namespace["_ih"]), "_oh": dict(namespace["_oh"]), "shown": shown, "typed": typed}
+    raw = list(shell.history_manager.input_hist_raw)
+    return {
+        **found,
+        "raw": raw,
+        "_ih": list(namespace["_ih"]),
+        "_oh": dict(namespace["_oh"]),
+        "shown": shown,
+        "typed": typed,
+    }
 
 
 def project_modules() -> list[tuple[str, types.ModuleType]]:
