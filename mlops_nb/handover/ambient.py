@@ -256,6 +256,15 @@ def _write_recursion(value: int | None, baseline: Baseline) -> None:
     sys.setrecursionlimit(value or baseline.recursion_limit)
 
 
+def _read_digits(_: Baseline) -> Any:
+    digits = sys.get_int_max_str_digits()
+    return digits if digits != sys.int_info.default_max_str_digits else None
+
+
+def _write_digits(value: int | None, _: Baseline) -> None:
+    sys.set_int_max_str_digits(sys.int_info.default_max_str_digits if value is None else value)
+
+
 def _read_directories(_: Baseline) -> Any:
     shell = sys.modules["IPython"].get_ipython()
     if shell is None:
@@ -289,6 +298,7 @@ KINDS: dict[str, Kind] = {
     "locale": Kind("locale", _read_locale, _write_locale),
     "sys.argv": Kind("sys", lambda baseline: list(sys.argv) if tuple(sys.argv) != baseline.argv else None, _write_argv),
     "recursion": Kind("sys", _read_recursion, _write_recursion),
+    "int digits": Kind("sys", _read_digits, _write_digits),
 }
 
 

@@ -28,7 +28,7 @@ from mlops_nb.notebook import (
     read_settings,
     read_tags,
 )
-from mlops_nb.steps.bound import binding_functions, bindings, calls_binding, identities
+from mlops_nb.steps.bound import UNCARRIED_SEEDS, binding_functions, bindings, calls_binding, identities
 from mlops_nb.steps.checks import check_file, check_names, check_outputs, check_prev
 from mlops_nb.steps.flow import Flow, Place
 from mlops_nb.steps.names import read_flow
@@ -283,7 +283,6 @@ def _steps(
                 binds=tuple(
                     place
                     for cell in part.cells
-                    if cell.id not in replayed
                     for place in (
                         *bindings(cell, aliases),
                         *calls_binding(cell, binding),
@@ -293,6 +292,7 @@ def _steps(
                             else ()
                         ),
                     )
+                    if cell.id not in replayed or place.what in UNCARRIED_SEEDS
                 ),
                 asks=identities(part.cells, aliases, (*own_flow.uses, *own_flow.deferred)),
                 number=numbers[part.cells[0].id],
