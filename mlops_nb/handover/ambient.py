@@ -256,9 +256,35 @@ def _write_recursion(value: int | None, baseline: Baseline) -> None:
     sys.setrecursionlimit(value or baseline.recursion_limit)
 
 
+def _read_digits(_: Baseline) -> Any:
+    digits = sys.get_int_max_str_digits()
+    return digits if digits != sys.int_info.default_max_str_digits else None
+
+
+def _write_digits(value: int | None, _: Baseline) -> None:
+    sys.set_int_max_str_digits(sys.int_info.default_max_str_digits if value is None else value)
+
+
+def _read_directories(_: Baseline) -> Any:
+    shell = sys.modules["IPython"].get_ipython()
+    if shell is None:
+        return None
+    been, pushed = list(shell.user_ns["_dh"]), list(shell.dir_stack)
+    # The first is where every kernel starts.
+    return {"been": been, "pushed": pushed} if len(been) > 1 or pushed else None
+
+
+def _write_directories(value: Any, _: Baseline) -> None:
+    shell = sys.modules["IPython"].get_ipython()
+    known = value or {"been": shell.user_ns["_dh"][:1], "pushed": []}
+    shell.user_ns["_dh"][:] = known["been"]
+    shell.dir_stack[:] = known["pushed"]
+
+
 KINDS: dict[str, Kind] = {
     "environ": Kind("os", _read_environ, _write_environ),
     "cwd": Kind("os", _read_cwd, _write_cwd),
+    "directories": Kind("IPython", _read_directories, _write_directories),
     "sys.path": Kind("sys", _read_path, _write_path),
     "random": Kind("random", lambda _: random.getstate(), lambda value, _: random.setstate(value)),
     "numpy.random": Kind("numpy.random", lambda _: sys.modules["numpy"].random.get_state(), _write_numpy_random),
@@ -272,6 +298,7 @@ KINDS: dict[str, Kind] = {
     "locale": Kind("locale", _read_locale, _write_locale),
     "sys.argv": Kind("sys", lambda baseline: list(sys.argv) if tuple(sys.argv) != baseline.argv else None, _write_argv),
     "recursion": Kind("sys", _read_recursion, _write_recursion),
+    "int digits": Kind("sys", _read_digits, _write_digits),
 }
 
 

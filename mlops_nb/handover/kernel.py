@@ -31,12 +31,14 @@ from mlops_nb.handover.ambient import (
     write_ambient,
 )
 from mlops_nb.handover.asked import put_questions
+from mlops_nb.handover.background import RUNNING, STILL_RUNS, children, running
 from mlops_nb.handover.covariables import Process, came_back_different, freeze, thaw, thaw_one, variables
 from mlops_nb.handover.launched import reaching_joblib
 from mlops_nb.handover.outside import Outside
+from mlops_nb.handover.patches import ACTIVE, PATCHES, STAYS_ACTIVE, Libraries, mock_is_active
 from mlops_nb.handover.process_state import (
     HISTORY,
-    PATCHES,
+    NOBODY_LOOKED,
     project_modules,
     read_process_state,
     write_process_state,
@@ -46,7 +48,7 @@ from mlops_nb.handover.seeding import seed_streams
 from mlops_nb.handover.state import Covariable, Delta, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
 EVIDENCE_MIME = "application/vnd.mlops-nb.evidence+json"
 _KEPT = "_mlops_nb_session"
@@ -64,6 +66,8 @@ class _Session:
     baseline: Baseline
     files: Outside
     patched: tuple[tuple[str, str, str], ...] = ()
+    libraries: Libraries = NOBODY_LOOKED
+    children: frozenset[int] = frozenset()
     absent: dict[str, str] = field(default_factory=dict)
     streams: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
@@ -156,15 +160,7 @@ def begin(  # noqa: PLR0913 - what a step begins with
     for name in variables(namespace, shell.user_ns_hidden):
         del namespace[name]
     namespace.update({name: value for name, value in values.items() if not name.startswith("@")})
-    for module in state.imports:
-        top = module.split(".")[0]
-        if module.startswith(MODULE):
-            # What the import of a module beside the notebook does, it has done: a later import must not do it again.
-            with suppress(Exception):
-                importlib.import_module(module.removeprefix(MODULE))
-        # `import a.b` binds `a` alone; that `a.b` is there is part of what the notebook's `a` was.
-        elif top in sys.modules:
-            importlib.import_module(module)
+    _import_again(state)
     told = {name: value for name, value in values.items() if name.startswith(CODE)}
     if imports_as_told and (different := watch_imports().made_something_else(told)):
         raise CameBackDifferent(json.dumps(different))
@@ -172,12 +168,24 @@ def begin(  # noqa: PLR0913 - what a step begins with
     _restore_process(session, values)
     if number:
         shell.execution_count = number
-        typed = namespace["_ih"]
-        typed[:] = [*typed[:number], *[""] * (number - len(typed))] if HISTORY in values else [""] * number
+        for typed in (namespace["_ih"], shell.history_manager.input_hist_raw):
+            typed[:] = [*typed[:number], *[""] * (number - len(typed))] if HISTORY in values else [""] * number
     session.streams = _stream_prints(read_ambient(session.baseline), namespace)
     process.roots.let_go()
+    session.libraries, session.children = Libraries.now(namespace), children()
     session.seconds = time.perf_counter() - started
     session.files.listen(folders)
+
+
+def _import_again(state: State) -> None:
+    for module in state.imports:
+        if module.startswith(MODULE):
+            # What the import of a module beside the notebook does, it has done: a later import must not do it again.
+            with suppress(Exception):
+                importlib.import_module(module.removeprefix(MODULE))
+        # `import a.b` binds `a` alone; that `a.b` is there is part of what the notebook's `a` was.
+        elif module.split(".")[0] in sys.modules:
+            importlib.import_module(module)
 
 
 def _restore_process(session: _Session, values: dict[str, Any]) -> None:
@@ -250,7 +258,7 @@ def end(
     session.files.stop()
     namespace = shell.user_ns
     held = variables(namespace, shell.user_ns_hidden)
-    held |= read_process_state(shell, patches, session.patched, history=history)
+    held |= read_process_state(shell, patches, session.patched, session.libraries, history=history)
     watch = watch_imports()
     patched = frozenset((*session.patched, *held.get(PATCHES, ())))
     held |= watch.variables(patched)
@@ -263,8 +271,9 @@ def end(
         *(item for item in found if item not in by_import),
         *freeze(told, session.known, session.process, step, kept),
         *(Covariable((f"{CODE}{name}",), print_, problem=why) for name, (print_, why) in changed_code.items()),
+        *_running(session, namespace),
     )
-    held |= told | {f"{CODE}{name}": None for name in changed_code}
+    held |= told | {name: None for item in changed for name in item.names if name not in held}
     before = session.state.by_name()
     delta = Delta(
         changed=changed,
@@ -298,6 +307,14 @@ def end(
             "text/plain": "",
         }
     )
+
+
+def _running(session: _Session, namespace: dict[str, Any]) -> Iterator[Covariable]:
+    """Yield what goes on in the process, that nobody can carry and that no variable holds."""
+    for name in running(namespace, session.children):
+        yield Covariable((f"{RUNNING}{name}",), name, problem=STILL_RUNS)
+    if mock_is_active():
+        yield Covariable((ACTIVE,), "active", problem=STAYS_ACTIVE)
 
 
 def _first_imported(session: _Session) -> list[str]:

@@ -62,6 +62,9 @@ def check(value: Any, namespace: Mapping[str, Any]) -> None:
     elif isinstance(value, BaseException):
         _check_exception(value, namespace)
         return
+    elif kind.__module__ == "unittest.mock":
+        # Each has a class of its own, which pickle makes again without end.
+        message = f"a {kind.__name__} is a mock, and would come back as another"
     elif has_hooks(kind, namespace):
         message = f"{kind.__name__} says itself what pickle sees of it, so a copy may be another"
     elif kind.__name__ in _BOUND_TO_PROCESS and kind.__module__ in _BOUND_TO_PROCESS[kind.__name__]:

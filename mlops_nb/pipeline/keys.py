@@ -58,6 +58,8 @@ def source_hash(step: Step) -> str:
     """Identify a step's code: cells, replayed prelude, what it publishes. Comments and blank lines do not count."""
     published = {"outputs": [output.published() for output in step.settings.outputs], "metrics": list(step.metrics)}
     text = [*(code_text(cell.source) for cell in (*step.replay, *step.cells)), json.dumps(published, sort_keys=True)]
+    # Where code asks for what was typed, comments are something that it may compute with.
+    text += [step.typed] if step.typed else []
     return hashlib.sha256("\0".join(text).encode()).hexdigest()[:32]
 
 

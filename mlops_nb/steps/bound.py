@@ -20,98 +20,24 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from mlops_nb.notebook import Cell
+from mlops_nb.steps.bound_names import BINDING, BINDING_METHODS, BINDING_UNLESS_WITH, FAMILIES, UNCARRIED_SEEDS
 from mlops_nb.steps.flow import Place
 from mlops_nb.steps.made import Made
 from mlops_nb.steps.source import to_python
 
+__all__ = ["UNCARRIED_SEEDS", "binding_functions", "bindings", "calls_binding", "dotted_name", "identities"]
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-# Dotted names, as they are called after imports are resolved.
-_BINDING = frozenset(
-    {
-        "asyncio.create_task",
-        "asyncio.ensure_future",
-        "atexit.register",
-        "calendar.setfirstweekday",
-        "codecs.register",
-        "codecs.register_error",
-        "copyreg.constructor",
-        "copyreg.pickle",
-        "csv.field_size_limit",
-        "csv.register_dialect",
-        "csv.unregister_dialect",
-        "gc.callbacks",
-        "gc.disable",
-        "gc.enable",
-        "gc.freeze",
-        "gc.set_debug",
-        "gc.set_threshold",
-        "logging.addLevelName",
-        "logging.basicConfig",
-        "logging.captureWarnings",
-        "logging.config",
-        "logging.disable",
-        "logging.setLogRecordFactory",
-        "logging.setLoggerClass",
-        "matplotlib.colormaps.register",
-        "matplotlib.colors.get_named_colors_mapping",
-        "matplotlib.pyplot.connect",
-        "matplotlib.pyplot.register_cmap",
-        "mimetypes.add_type",
-        "numpy.seterrcall",
-        "os.nice",
-        "os.umask",
-        "pandas.api.extensions.register_dataframe_accessor",
-        "pandas.api.extensions.register_extension_dtype",
-        "pandas.api.extensions.register_index_accessor",
-        "pandas.api.extensions.register_series_accessor",
-        "pandas.plotting.deregister_matplotlib_converters",
-        "pandas.plotting.register_matplotlib_converters",
-        "resource.setrlimit",
-        "signal.alarm",
-        "signal.setitimer",
-        "signal.signal",
-        "socket.setdefaulttimeout",
-        "sqlite3.register_adapter",
-        "sqlite3.register_converter",
-        "sys.addaudithook",
-        "sys.setprofile",
-        "sys.setswitchinterval",
-        "sys.settrace",
-        "threading.Thread",
-        "threading.Timer",
-        "threading.setprofile",
-        "threading.settrace",
-        "time.tzset",
-        "weakref.finalize",
-        "IPython.core.magic.register_cell_magic",
-        "IPython.core.magic.register_line_cell_magic",
-        "IPython.core.magic.register_line_magic",
-        "IPython.core.magic.magics_class",
-        "IPython.core.magic.Magics",
-    }
-)
-# These end their effect themselves where they stand in a `with`.
-_BINDING_UNLESS_WITH = frozenset(
-    {
-        "joblib.parallel_backend",
-        "joblib.parallel_config",
-        "matplotlib.interactive",
-        "matplotlib.pyplot.ioff",
-        "sklearn.utils.parallel_backend",
-        "warnings.catch_warnings",
-    }
-)
 # Whose items the hand-over carries, or nobody but the kernel sees.
 _CARRIED_ITEMS = frozenset({"os.environ", "sys.argv", "sys.path", "warnings.filters"})
 _CARRIED_ATTRIBUTES = frozenset({"rcParams", "options"})
-# Methods whose effect lies in a library's own tables, whatever the object is called.
-_BINDING_METHODS = frozenset({"addFilter", "addHandler", "mpl_connect", "removeHandler", "setLevel"})
 # What `get_ipython()` may be asked without changing the shell for the cells below, and magics likewise.
 _HARMLESS_SHELL = frozenset(
     {"run_line_magic", "run_cell_magic", "system", "getoutput", "run_cell", "user_ns", "ask_exit"}
 )
+_SHELL_MAGICS = frozenset({"bash", "sh", "script", "system", "sx", "!"})
 _BINDING_MAGICS = frozenset(
     {
         "alias",
@@ -134,6 +60,9 @@ _HARMLESS_OPTIONS = {
     ),
     "matplotlib": re.compile(r"\s*(inline|-l|--list)\s*$"),
 }
+# Behind which a command of the shell runs on by itself; `&&` joins two, `2>&1` two streams.
+_RUNS_ON = re.compile(r"(?<![&>])&\s*(?:$|\n|[;)])")
+_SHELLS = re.compile(r"os\.(system|popen)|subprocess\.\w+")
 _IDENTITY = ("weakref.", "gc.get_", "inspect.getsource", "inspect.stack", "inspect.currentframe", "ctypes.")
 
 
@@ -149,9 +78,9 @@ def bindings(cell: Cell, aliases: Mapping[str, str]) -> tuple[Place, ...]:
     def told(node: ast.AST) -> str:
         if isinstance(node, ast.Call) and id(node) not in managed:
             dotted = dotted_name(node.func, aliases)
-            if dotted in _BINDING_UNLESS_WITH:
+            if dotted in BINDING_UNLESS_WITH:
                 return dotted
-        return _binds(node, aliases) or _sets_of_library(node, aliases)
+        return _binds(node, aliases) or _leaves_running(node, aliases) or _sets_of_library(node, aliases)
 
     return _found(cell, told)
 
@@ -215,13 +144,17 @@ def _found(cell: Cell, told: Callable[[ast.AST], str]) -> tuple[Place, ...]:
 
 def _binds(node: ast.AST, aliases: Mapping[str, str]) -> str:
     dotted = dotted_name(node, aliases)
-    if dotted in _BINDING:
+    if dotted in BINDING or dotted in UNCARRIED_SEEDS or FAMILIES.fullmatch(dotted):
         return dotted
     match node:
-        case ast.Call(func=ast.Attribute(attr=name)) if name in _BINDING_METHODS:
+        case ast.Call(func=ast.Attribute(attr=name)) if name in BINDING_METHODS:
             return name
-        case ast.Attribute(attr="propagate" | "disabled" as name, ctx=ast.Store()) if "logging" in aliases.values():
+        case ast.Attribute(attr="propagate" | "disabled" | "level" as name, ctx=ast.Store()) if (
+            "logging" in aliases.values()
+        ):
             return name
+        case ast.Attribute(attr="handlers") if "logging" in aliases.values():
+            return "handlers"
         case ast.Call(func=ast.Attribute(value=ast.Call(func=owner) | owner, attr="pandas")) if dotted_name(
             owner, aliases
         ).startswith("tqdm"):
@@ -230,16 +163,31 @@ def _binds(node: ast.AST, aliases: Mapping[str, str]) -> str:
             # `Sequence.register(Mine)`: the table is in the library's class.
             return f"{dotted_name(owner, aliases)}.register"
         case ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id="get_ipython")), attr=name), args=args):
-            texts = [str(part.value) if isinstance(part, ast.Constant) else "" for part in args[:2]]
-            magic, line, *_ = [*texts, "", ""]
-            if name in {"run_line_magic", "run_cell_magic"}:
-                return f"%{magic}" if _binding_magic(magic, line) else ""
-            return "" if name in _HARMLESS_SHELL else f"get_ipython().{name}"
+            return _asked_of_shell(name, args)
         case ast.Attribute(value=ast.Call(func=ast.Name(id="get_ipython")), attr=name) if name not in _HARMLESS_SHELL:
             return f"get_ipython().{name}"
         case ast.Assign(value=ast.Call(func=ast.Name(id="get_ipython"))):
             # Under another name, nobody sees what is asked of it.
             return "get_ipython"
+    return ""
+
+
+def _asked_of_shell(name: str, args: list[ast.expr]) -> str:
+    """Return what a method of IPython's shell does to the process for good, if it does."""
+    if name not in {"run_line_magic", "run_cell_magic"}:
+        return "" if name in _HARMLESS_SHELL else f"get_ipython().{name}"
+    texts = [str(part.value) if isinstance(part, ast.Constant) else "" for part in args[:3]]
+    magic, line, body, *_ = [*texts, "", "", ""]
+    runs_on = magic in _SHELL_MAGICS and ("--bg" in line.split() or _RUNS_ON.search(body))
+    return f"%{magic}" if runs_on or _binding_magic(magic, line) else ""
+
+
+def _leaves_running(node: ast.AST, aliases: Mapping[str, str]) -> str:
+    """Return what starts a command of the shell that runs on when the shell has ended."""
+    match node:
+        case ast.Call(func=function, args=[ast.Constant(value=str(command)), *_]) if _RUNS_ON.search(command):
+            dotted = dotted_name(function, aliases)
+            return dotted if _SHELLS.fullmatch(dotted) else ""
     return ""
 
 

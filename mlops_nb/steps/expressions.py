@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _WORD = re.compile(r"[^\W\d]\w*")
 
+# What IPython's shell counts and keeps of the cells that have run.
+_HISTORY_OF_SHELL = frozenset({"execution_count", "history_manager"})
+
 
 class Expressions(Calls):
     """Reads expressions.
@@ -127,6 +130,8 @@ class Expressions(Calls):
     def on_attribute(self, node: ast.Attribute, *, quiet: bool) -> None:  # noqa: ARG002 - the handlers' signature
         """Read an attribute, and the process state that it may be."""
         self.touch(self.dotted(node) or "", node)
+        if node.attr in _HISTORY_OF_SHELL:
+            self.record.ambient.setdefault("history", self.place(node, f"`.{node.attr}` is read"))
         base = node.value
         while isinstance(base, ast.Attribute):
             base = base.value

@@ -28,7 +28,7 @@ from mlops_nb.notebook import (
     read_settings,
     read_tags,
 )
-from mlops_nb.steps.bound import binding_functions, bindings, calls_binding, identities
+from mlops_nb.steps.bound import UNCARRIED_SEEDS, binding_functions, bindings, calls_binding, identities
 from mlops_nb.steps.checks import check_file, check_names, check_outputs, check_prev
 from mlops_nb.steps.flow import Flow, Place
 from mlops_nb.steps.names import read_flow
@@ -37,6 +37,7 @@ from mlops_nb.steps.parameters import Parameter, read_parameters
 from mlops_nb.steps.patches import patched
 from mlops_nb.steps.step import BUILTINS, Edge, Step
 from mlops_nb.steps.texts import variables_read
+from mlops_nb.steps.typed import asks_for_text, typed_so_far
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -254,7 +255,10 @@ def _steps(
     # What another tagged prelude cell does to the process is done again in every step.
     replayed = {cell.id for cell in tagged} - unreplayed
     history = any("history" in flow.ambient for flow in flows.values())
+    said: list[Cell] = []
+    text_counts = history or asks_for_text(cell for part in parts for cell in part.cells)
     for part in parts:
+        said += part.cells
         patches = tuple(dict.fromkeys((*patches, *patched(part.cells))))
         own_flow = Flow.sequence(flows[cell.id] for cell in part.cells)
         flow = _with_carried(own_flow, so_far)
@@ -279,7 +283,6 @@ def _steps(
                 binds=tuple(
                     place
                     for cell in part.cells
-                    if cell.id not in replayed
                     for place in (
                         *bindings(cell, aliases),
                         *calls_binding(cell, binding),
@@ -289,11 +292,13 @@ def _steps(
                             else ()
                         ),
                     )
+                    if cell.id not in replayed or place.what in UNCARRIED_SEEDS
                 ),
                 asks=identities(part.cells, aliases, (*own_flow.uses, *own_flow.deferred)),
                 number=numbers[part.cells[0].id],
                 variables=variables_read(part.cells),
                 kale=tuple(pair for tags in part.tags for pair in tags.kale),
+                typed=typed_so_far(said) if text_counts else "",
             )
         )
         for cell, tags in zip(part.cells, part.tags, strict=True):

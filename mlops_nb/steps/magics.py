@@ -30,6 +30,8 @@ _AMBIENT = {
     "hist": "history",
     "notebook": "history",
 }
+# Whatever else these do, they read what was typed.
+_READ_HISTORY = frozenset({"edit", "logstart", "macro", "pastebin", "recall", "rep", "rerun", "save"})
 _HARMLESS_LINES = frozenset(
     "alias_magic autoawait automagic autoreload autosave bookmark cat colors conda config connect_info cp dhist"  # noqa: SIM905 - a list of words reads as words
     " doctest_mode ed gui killbgscripts ldir less lf lk ll load_ext ls lsmagic lx magic mamba man micromamba mkdir"
@@ -85,7 +87,8 @@ def of_line(name: str, line: str) -> Magic:
         return Magic(barrier="`%run` runs another file in the namespace", reads=tuple(script), text=line)
     if kinds or name in _HARMLESS_LINES:
         return Magic(ambient=kinds, text=line)
-    return Magic(barrier=f"`%{name}` may read or bind any name", text=line)
+    typed = ("history",) if name in _READ_HISTORY else ()
+    return Magic(barrier=f"`%{name}` may read or bind any name", ambient=typed, text=line)
 
 
 def of_cell(name: str, line: str, body: str) -> Magic:

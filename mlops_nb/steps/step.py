@@ -34,7 +34,8 @@ class Step:
     whose effects must be there before the step's own cells run. `patches` are the attributes of imported things that
     the notebook has set up to here, `history` says whether any step reads `_`, `In` or `Out`, `number` is the execution
     count of the first cell. `variables` are the environment variables that it reads by name. `binds` and `asks` are
-    where the step ties itself to one process (see `bound`).
+    where the step ties itself to one process (see `bound`). `typed` stands for all that the notebook's cells say up to
+    the step's end, comments included; it is empty where no code of the notebook asks for text.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Step:
     number: int = 0
     variables: tuple[str, ...] = ()
     kale: tuple[tuple[str, str], ...] = ()
+    typed: str = ""
 
     @property
     def reads(self) -> frozenset[str]:

@@ -581,3 +581,25 @@ def test_a_name_of_a_package_that_is_one_of_its_modules_too_stays_what_the_packa
     )
     assert run(notebook, isolation="fork").result.status == "succeeded"
     assert json.loads((tmp_path / "told.json").read_text()) == ["type", "type", True]
+
+
+def test_what_a_package_imports_when_it_is_asked_is_imported_in_the_kernel_that_asks(tmp_path: Path) -> None:
+    notebook = write(
+        tmp_path / "n.ipynb",
+        [
+            (
+                "imports",
+                "import json\nimport sys\nfrom concurrent.futures import ThreadPoolExecutor\nfrom pathlib import Path",
+            ),
+            ("step:a", "with ThreadPoolExecutor() as pool:\n    found = list(pool.map(abs, [-1, 2]))"),
+            (
+                "step:b",
+                "told = [found, sys.modules['concurrent.futures.thread'].ThreadPoolExecutor is ThreadPoolExecutor]",
+            ),
+            ("step:c", "Path('told.json').write_text(json.dumps(told))"),
+        ],
+    )
+    told: list[RunEvent] = []
+    assert run(notebook, isolation="fork", listen=told.append).result.status == "succeeded"
+    assert json.loads((tmp_path / "told.json").read_text()) == [[1, 2], True]
+    assert not [event.text for event in told if "MN305" in event.text]

@@ -1,10 +1,17 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from mlops_nb.notebook import Cell
+from mlops_nb.notebook import Cell, read_notebook
 from mlops_nb.steps.bound import bindings
+from mlops_nb.steps.graph import read_steps
 from mlops_nb.steps.names import read_flow
+from tests.notebook_factory import write
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def binding(source: str) -> list[str]:
@@ -25,6 +32,14 @@ def binding(source: str) -> list[str]:
         ("import joblib\njoblib.parallel_config(n_jobs=2)", "joblib.parallel_config"),
         ("import sys\ndel sys.modules['json']", "sys.modules"),
         ("import logging\nlogging.getLogger('a').propagate = False", "propagate"),
+        ("import logging\nlogging.getLogger('a').handlers.clear()", "handlers"),
+        ("import torch\ntorch.manual_seed(0)", "torch.manual_seed"),
+        ("import torch\ntorch.set_default_dtype(torch.float64)", "torch.set_default_dtype"),
+        ("import polars as pl\npl.Config.set_tbl_rows(5)", "polars.Config.set_tbl_rows"),
+        ("import yaml\nyaml.SafeLoader.add_constructor('!a', str)", "add_constructor"),
+        ("import os\nos.system('sleep 9 &')", "os.system"),
+        ("%%bash --bg\nsleep 9", "%bash"),
+        ("%%bash\n(sleep 9; ls) &\necho b", "%bash"),
     ],
 )
 def test_what_stays_in_its_process_binds(source: str, what: str) -> None:
@@ -43,9 +58,19 @@ def test_what_stays_in_its_process_binds(source: str, what: str) -> None:
         "import matplotlib.pyplot as plt\nplt.rcParams['lines.linewidth'] = 2",
         "import matplotlib as mpl\nmpl.use('agg')",
         "import sys\nsys.path[0] = 'x'",
+        "import polars as pl\nwith pl.Config(tbl_rows=5):\n    pass",
+        "import torch\nx = torch.rand(3)\nwith torch.no_grad():\n    y = x.sum()",
+        "import mlflow\nmlflow.set_tag('a', 1)",
+        "%%bash\nls && cat a 2>&1\ncurl 'http://a/?b=1&c=2'",
         "import helper_of_this_project as helper\nhelper.state['n'] = 5",
         "box = {}\nbox['a'] = 1\nbox.disabled = True",
     ],
 )
 def test_what_travels_or_ends_by_itself_does_not_bind(source: str) -> None:
     assert binding(source) == []
+
+
+def test_a_seed_that_nobody_can_carry_is_drawn_from_in_one_process_also_where_imports_set_it(tmp_path: Path) -> None:
+    cells = [("imports", "import torch\ntorch.manual_seed(0)"), ("step:a", "a = torch.rand(2)"), ("step:b", "b = 1")]
+    graph = read_steps(read_notebook(write(tmp_path / "n.ipynb", cells)))
+    assert graph.kernels() == {"prelude": "prelude", "a": "prelude", "b": "prelude"}

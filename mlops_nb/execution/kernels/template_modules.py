@@ -22,7 +22,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 
 @dataclass
@@ -47,6 +47,9 @@ class Known:
         for name in list(self.detached):
             self.attach(name)
         before = set(sys.modules) - set(self.aside)
+        lazy = {
+            name: set(held) for name in before if "__getattr__" in (held := getattr(sys.modules[name], "__dict__", {}))
+        }
         filters, environ = list(warnings.filters), dict(os.environ)
         with _Watching(self):
             for name in new:
@@ -62,6 +65,7 @@ class Known:
             else:
                 self.aside[name] = module
         self._detach()
+        self._forget(lazy)
         set_filters(filters)
         os.environ.clear()
         os.environ.update(environ)
@@ -76,13 +80,29 @@ class Known:
         for name, module in self.aside.items():
             package, _, child = name.rpartition(".")
             parent = self.aside.get(package)
-            if parent is None or "__getattr__" not in vars(parent) or vars(parent).get(child) is not module:
+            if parent is None:
+                # A kernel has the package when it starts, and not this module of it.
+                parent = sys.modules.get(package)
+            elif "__getattr__" not in vars(parent):
+                continue
+            if parent is None or vars(parent).get(child) is not module:
                 continue
             if package not in reached:
                 reached[package] = frozenset(self.reach(package))
             if name not in reached[package]:
                 delattr(parent, child)
                 self.detached[name] = parent
+
+    def _forget(self, lazy: Mapping[str, set[str]]) -> None:
+        """Let packages that a kernel has when it starts ask again for what they import lazily, and keep by its name.
+
+        `concurrent.futures.ThreadPoolExecutor` is in a module that nobody has imported yet.
+        """
+        for name, before in lazy.items():
+            package = sys.modules[name]
+            for own in vars(package).keys() - before:
+                if getattr(vars(package)[own], "__module__", None) in self.aside:
+                    delattr(package, own)
 
     def attach(self, name: str) -> None:
         """Give a package back the module that was taken off it."""
