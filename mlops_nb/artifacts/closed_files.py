@@ -28,7 +28,7 @@ def told_of_closed(file: Any) -> tuple[Any, ...] | None:
             file = file.buffer
         buffered = type(file) if type(file) in _BUFFERED else None
         raw = file.raw if buffered is not None else file
-        known = type(raw) is io.FileIO and _EXCLUSIVE not in raw.mode and not vars(raw).keys() - {"name"}
+        known = type(raw) is io.FileIO and _EXCLUSIVE not in raw.mode and not vars(raw).keys() - {"name", "__IOBase_closed"}
         told = (kind, buffered, raw.name, raw.mode, text)
     except (AttributeError, ValueError):
         # Taken apart by `detach`.
