@@ -14,6 +14,7 @@ _BUFFERED: dict[type, str] = {io.BufferedReader: "rb", io.BufferedWriter: "wb", 
 FILES: tuple[type, ...] = (io.TextIOWrapper, io.FileIO, *_BUFFERED)
 # Nothing that is there can be opened so.
 _EXCLUSIVE = "x"
+_OF_EVERY_FILE = {"name", "__IOBase_closed"}
 
 
 def told_of_closed(file: Any) -> tuple[Any, ...] | None:
@@ -28,7 +29,7 @@ def told_of_closed(file: Any) -> tuple[Any, ...] | None:
             file = file.buffer
         buffered = type(file) if type(file) in _BUFFERED else None
         raw = file.raw if buffered is not None else file
-        known = type(raw) is io.FileIO and _EXCLUSIVE not in raw.mode and not vars(raw).keys() - {"name", "__IOBase_closed"}
+        known = type(raw) is io.FileIO and _EXCLUSIVE not in raw.mode and vars(raw).keys() <= _OF_EVERY_FILE
         told = (kind, buffered, raw.name, raw.mode, text)
     except (AttributeError, ValueError):
         # Taken apart by `detach`.
