@@ -220,10 +220,10 @@ class Outside:
             return
         frame = sys._getframe(2)  # noqa: SLF001 - who asks
         # First what is asked most often: by an import, and again.
-        if is_of_nobody(frame) or (type(given) is str and given in self.asked and only_whether(frame)):
+        if is_of_nobody(frame) or (type(given) is str and self._is_known(given, question, frame)):
             return
         path = path_asked(given, folder)
-        if not path or path in self.read or (path in self.asked and only_whether(frame)) or self._is_of_its_own(path):
+        if not path or self._is_known(path, question, frame) or self._is_of_its_own(path):
             return
         asked = asked_by_notebook(question, path, frame)
         near = self._places.are_near(path)
@@ -238,6 +238,9 @@ class Outside:
             self._note("read", os.path.dirname(path))  # noqa: PTH120
         else:
             self._note("done", _ASKS_MUCH)
+
+    def _is_known(self, path: str, question: str, frame: FrameType) -> bool:
+        return path in self.read or (path in self.asked and (question == "access" or only_whether(frame)))
 
     def _looks_up(self, name: str) -> None:
         """Note which variable of the environment the notebook looks up."""
