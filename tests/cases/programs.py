@@ -647,10 +647,20 @@ def _shuffle(w: _Writer) -> None:
     w.write(w.run(lambda: f"random.shuffle({w.of('list')})", lambda: f"np.random.shuffle({w.of('array')})"))
 
 
+def _path(w: _Writer, file: str) -> str:
+    """Return an expression of a path: as text, or so that no text names it."""
+    stem, _, ending = file.partition(".")
+    return w.pick(f'"{file}"', f'".".join(["{stem}", "{ending}"])')
+
+
 def _write_file(w: _Writer) -> None:
     file, n = w.pick(*FILES), w.of("number")
+    path, other = _path(w, file), _path(w, w.pick(*FILES))
     w.write(
         w.pick(
+            f"Path({path}).write_text(str({n}))",
+            f"if os.path.exists({path}):\n    os.remove({path})",
+            f"if os.path.exists({path}):\n    os.replace({path}, {other})",
             'Path("{0}").write_text(str({1}))',
             'with open("{0}", "a") as _file:\n    _file.write(str({1}))\ndel _file',
             'with open("{0}", "w") as _file:\n    print({1}, file=_file)\ndel _file',
@@ -661,7 +671,16 @@ def _write_file(w: _Writer) -> None:
 
 def _read_file(w: _Writer) -> None:
     file, t = w.pick(*FILES), w.target()
-    w.write(f'{t} = Path("{file}").read_text() if Path("{file}").exists() else ""')
+    path = _path(w, file)
+    form = w.pick(
+        f'Path("{file}").read_text() if Path("{file}").exists() else ""',
+        f'Path({path}).read_text() if Path({path}).exists() else ""',
+        f"os.path.exists({path})",
+        f"Path({path}).is_file()",
+        f"os.stat({path}).st_size if os.access({path}, os.R_OK) else -1",
+        'sorted(name for name in os.listdir(".") if name.endswith(".txt"))',
+    )
+    w.write(f"{t} = {form}")
     w.bind(t, _ANY)
 
 
@@ -678,6 +697,7 @@ def _ambient(w: _Writer) -> None:
         ('warnings.filterwarnings("once", message="told two")', ""),
         ("decimal.getcontext().prec = 5", ""),
         ('{} = os.environ.get("TOLD_A", "none")', _ANY),
+        ('{} = os.environ.get("_".join(["TOLD", "A"]), "none")', _ANY),
         ("{} = str(np.array([1 / 3]))", _ANY),
         ("{} = decimal.Decimal(1) / 3", _ANY),
     )
