@@ -2,11 +2,11 @@
 
 from mlops_nb.artifacts.blob import CorruptArtifact, pack, unpack
 from mlops_nb.artifacts.closed_files import closed_again, told_of_closed
+from mlops_nb.artifacts.dict_views import VIEWS, behind
 from mlops_nb.artifacts.figure_constants import Place, constant_at, library_constants, put_constant
 from mlops_nb.artifacts.fingerprint import (
     IMMUTABLE,
     CannotFingerprint,
-    behind,
     fingerprint,
     has_hooks,
     quiet_reduce,
@@ -23,17 +23,20 @@ from mlops_nb.artifacts.formats_signature import Signature, read_signature
 from mlops_nb.artifacts.formats_table import Column, Table, describe_table, dump_table, load_table
 from mlops_nb.artifacts.formats_trust import audit, model_modules, untrusted_types
 from mlops_nb.artifacts.holdings import Holdings, Unfinished
+from mlops_nb.artifacts.of_process import KINDS_OF_PROCESS, held_by_process, one_of_process
 from mlops_nb.artifacts.of_project import is_of_project
 from mlops_nb.artifacts.store import ArtifactMissing, ArtifactStore, StoreUnwritable
 
 __all__ = [
     "IMMUTABLE",
     "JSON",
+    "KINDS_OF_PROCESS",
     "PARQUET",
     "PICKLE",
     "PNG",
     "SKOPS",
     "SVG",
+    "VIEWS",
     "ArtifactMissing",
     "ArtifactStore",
     "CannotFingerprint",
@@ -65,6 +68,7 @@ __all__ = [
     "encode_json",
     "fingerprint",
     "has_hooks",
+    "held_by_process",
     "is_of_project",
     "is_pickle",
     "library_constants",
@@ -74,6 +78,7 @@ __all__ = [
     "made_by_hand",
     "memory_owner",
     "model_modules",
+    "one_of_process",
     "pack",
     "put_constant",
     "quiet_reduce",

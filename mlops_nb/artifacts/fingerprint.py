@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import copyreg
 import enum
-import gc
 import io
 import pickle
 import struct
@@ -30,6 +29,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import fingerprint_data
+from mlops_nb.artifacts.dict_views import VIEWS, behind
 from mlops_nb.artifacts.fingerprint_stream import AGAIN, CONSTANTS, FLOAT, INT, STR, Stream, part
 from mlops_nb.artifacts.fingerprint_trace import MemoryPlace, Trace
 from mlops_nb.artifacts.set_table import has_known_order, is_stable, layout
@@ -356,11 +356,6 @@ def _view(walker: Walker, value: Any) -> None:
     walker.walk(behind(value))
 
 
-def behind(view: Any) -> Any:
-    """Return the dictionary behind a `keys()`, `values()` or `items()` view or a read-only proxy."""
-    return gc.get_referents(view)[0]
-
-
 _CONTAINERS: dict[type, Callable[[Walker, Any], None]] = {
     bytes: _bytes,
     complex: _complex,
@@ -371,7 +366,7 @@ _CONTAINERS: dict[type, Callable[[Walker, Any], None]] = {
     frozenset: _unordered,
     bytearray: _byte_array,
     types.MappingProxyType: _view,
-    **dict.fromkeys(map(type, ({}.keys(), {}.values(), {}.items())), _view),
+    **dict.fromkeys(VIEWS, _view),
 }
 
 

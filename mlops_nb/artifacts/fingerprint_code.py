@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import abc
 import functools
+import random
 import sys
 import types
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts.closed_files import FILES, told_of_closed
 from mlops_nb.artifacts.fingerprint import CannotFingerprint
+from mlops_nb.artifacts.of_process import one_of_process
 from mlops_nb.artifacts.of_project import is_of_project
 
 if TYPE_CHECKING:
@@ -239,6 +241,14 @@ def unknowable(walker: Walker, value: Any) -> None:
     raise CannotFingerprint(message)
 
 
+def stream(walker: Walker, value: Any) -> None:
+    """Hash a random stream by what it is at, and the process's own by its name."""
+    if name := one_of_process(value):
+        walker.tag("global stream", name.encode())
+    elif not walker.met(value) and not walker.been_through(value):
+        walker.reduced(value)
+
+
 def file(walker: Walker, value: Any) -> None:
     """Hash a closed file by what it still says, and refuse an open one."""
     told = told_of_closed(value)
@@ -252,6 +262,7 @@ def file(walker: Walker, value: Any) -> None:
 
 WALKS: dict[type, Callable[[Walker, Any], None]] = {
     **dict.fromkeys(FILES, file),
+    random.Random: stream,
     types.ModuleType: module,
     types.BuiltinFunctionType: builtin,
     types.MethodType: method,

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts.fingerprint_trace import MemoryPlace
+from mlops_nb.artifacts.of_process import KINDS_OF_PROCESS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 def walk_of(kind: type) -> Callable[[Walker, Any], None] | None:
     """Return the walk of values of a type of NumPy or pandas; neither is imported for asking."""
+    if f"{kind.__module__}.{kind.__qualname__}" in KINDS_OF_PROCESS:
+        from mlops_nb.artifacts.fingerprint_code import stream
+
+        return stream
     numpy = sys.modules.get("numpy")
     if numpy is not None:
         if issubclass(kind, numpy.ma.MaskedArray):
@@ -195,6 +200,8 @@ def hash_pandas(walker: Walker, value: Any) -> None:
             _pandas_values(walker, value)
             walker.walk(getattr(value, "freqstr", None))
         walker.walk(getattr(value, "attrs", None) or None)
+        # What was set on it, as in `frame.name = "training"`.
+        walker.walk({name: held for name, held in getattr(value, "__dict__", {}).items() if name[:1] != "_"} or None)
         flags = getattr(value, "flags", None)
         walker.walk(None if flags is None else flags.allows_duplicate_labels)
         for name in getattr(value, "_metadata", ()):

@@ -11,9 +11,11 @@ import asyncio
 import functools
 import sys
 import threading
-import time
 from contextlib import suppress
 from pathlib import Path
+
+# A notebook may put something else in its place, to test code with.
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import is_of_project
@@ -56,7 +58,7 @@ def running(namespace: dict[str, Any], known: frozenset[int]) -> tuple[str, ...]
     """
     threads = list(_threads(namespace))
     if threads:
-        time.sleep(_GRACE_S)
+        sleep(_GRACE_S)
         threads = list(_threads(namespace))
     return tuple(sorted({*threads, *_scheduled(namespace), *_processes(namespace, known)}))
 
@@ -107,9 +109,14 @@ def _scheduled(namespace: dict[str, Any]) -> Iterator[str]:
         return
     for task in asyncio.all_tasks(loop):
         coroutine: Any = task.get_coro()
-        frame = getattr(coroutine, "cr_frame", None)
-        if frame is not None and (frame.f_globals is namespace or is_of_project(str(frame.f_globals.get("__name__")))):
-            yield f"the task {coroutine.__name__}"
+        # A library's coroutine may wait for one of the notebook's.
+        while coroutine is not None:
+            frame = getattr(coroutine, "cr_frame", None)
+            home = frame.f_globals if frame is not None else {}
+            if home is namespace or is_of_project(str(home.get("__name__"))):
+                yield f"the task {coroutine.__name__}"
+                break
+            coroutine = getattr(coroutine, "cr_await", None)
     for handle in getattr(loop, "_scheduled", ()):
         callback = getattr(handle, "_callback", None)
         while isinstance(callback, functools.partial):

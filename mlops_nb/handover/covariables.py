@@ -134,7 +134,8 @@ def freeze(
     known = {(item.names, item.fingerprint, tuple(sorted(item.oids.items()))) for item in before.covariables}
     oids = {}
     for name, value in sorted(held.items()):
-        if _is_root(value):
+        # What holds the process's state is made anew at each look, and nobody else has it.
+        if _is_root(value) and not name.startswith("@"):
             # Learnt at once: a further name for the same object has its token, here as in the process it is thawed in.
             oids[name] = process.roots.token(value) or f"{step}:{name}"
             process.roots.learn(oids[name], value)

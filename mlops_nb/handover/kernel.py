@@ -13,10 +13,10 @@ import gc
 import importlib
 import json
 import sys
-import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 from mlops_nb.artifacts import ArtifactStore, fingerprint
@@ -139,7 +139,7 @@ def begin(  # noqa: PLR0913 - what a step begins with
     CameBackDifferent
         When some of those names did not, or the import of a module made something else.
     """
-    started = time.perf_counter()
+    started = perf_counter()
     watch_imports()
     put_questions()
     if seed is not None:
@@ -173,7 +173,7 @@ def begin(  # noqa: PLR0913 - what a step begins with
     session.streams = _stream_prints(read_ambient(session.baseline), namespace)
     process.roots.let_go()
     session.libraries, session.children = Libraries.now(namespace), children()
-    session.seconds = time.perf_counter() - started
+    session.seconds = perf_counter() - started
     session.files.listen(folders)
 
 
@@ -225,6 +225,7 @@ def go_on(
         namespace.update({name: values[name] for name in missing if name in values})
     session.streams = _stream_prints(read_ambient(session.baseline), namespace)
     session.process.roots.let_go()
+    session.libraries = Libraries.now(namespace)
     session.files.listen(folders)
 
 
@@ -252,7 +253,7 @@ def end(
     kept
         Names whose values were seen to come back as something else: they stay in this process.
     """
-    started = time.perf_counter()
+    started = perf_counter()
     shell = _shell()
     session: _Session = getattr(shell, _KEPT)
     session.files.stop()
@@ -260,7 +261,9 @@ def end(
     held = variables(namespace, shell.user_ns_hidden)
     held |= read_process_state(shell, patches, session.patched, session.libraries, history=history)
     watch = watch_imports()
-    patched = frozenset((*session.patched, *held.get(PATCHES, ())))
+    # A step that goes on in this process has made none of them.
+    session.patched = tuple(dict.fromkeys((*session.patched, *held.get(PATCHES, ()))))
+    patched = frozenset(session.patched)
     held |= watch.variables(patched)
     store = session.process.store
     found = freeze(held, session.known, session.process, step, kept)
@@ -296,7 +299,7 @@ def end(
         "in_workers": sorted(reaching_joblib(namespace)) if session.files.in_workers else [],
         "loaded_modules": session.files.loaded(),
         "outside": sorted(session.files.done),
-        "seconds": {"thaw": session.seconds, "freeze": time.perf_counter() - started},
+        "seconds": {"thaw": session.seconds, "freeze": perf_counter() - started},
         "peak_memory_bytes": _peak_memory_bytes(),
     }
     from IPython.display import publish_display_data

@@ -123,7 +123,8 @@ def read_patches(
             owner = getattr(owner, part, None)
             reached = (reached[0], f"{reached[1]}.{part}".lstrip(".")) if reached else None
         place = _place(owner) or (reached if owner is not None else None)
-        if place is not None:
+        # Options are state of the process, carried as such.
+        if place is not None and not type(owner).__module__.startswith("pandas._config"):
             found[*place, path[-1]] = _held(owner, path[-1])
     for owner, attribute, value in _seen(namespace, before):
         place = _place(owner)
@@ -184,8 +185,8 @@ def _is_ours(value: Any, namespace: dict[str, Any]) -> bool:
     if kind in {staticmethod, classmethod, types.MethodType}:
         return _is_ours(value.__func__, namespace)
     if kind is property:
-        return _is_ours(value.fget, namespace)
-    if kind is functools.partial:
+        return any(_is_ours(accessor, namespace) for accessor in (value.fget, value.fset, value.fdel))
+    if kind in {functools.partial, functools.partialmethod, functools.cached_property}:
         return _is_ours(value.func, namespace)
     if kind is functools._lru_cache_wrapper:  # noqa: SLF001 - it has no other name
         return _is_ours(value.__wrapped__, namespace)

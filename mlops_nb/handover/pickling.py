@@ -19,14 +19,26 @@ from __future__ import annotations
 import functools
 import io
 import itertools
+import operator
 import types
 import weakref
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 
-from mlops_nb.artifacts import behind, closed_again, fingerprint, quiet_reduce, stateless, told_of_closed
-from mlops_nb.handover import pickling_pandas
+from mlops_nb.artifacts import (
+    KINDS_OF_PROCESS,
+    VIEWS,
+    behind,
+    closed_again,
+    fingerprint,
+    held_by_process,
+    one_of_process,
+    quiet_reduce,
+    stateless,
+    told_of_closed,
+)
+from mlops_nb.handover import pickling_matplotlib, pickling_pandas
 from mlops_nb.handover.pickling_arrays import is_array, reduce_array, set_attributes
 from mlops_nb.handover.pickling_functions import reduce_of_module, set_state, state_of
 from mlops_nb.handover.process_bound import CannotLeaveProcess, check
@@ -146,6 +158,10 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
     def _reduce_other(self, obj: Any, kind: type) -> Any:
         if (closed := told_of_closed(obj)) is not None:
             return closed_again, closed
+        if f"{kind.__module__}.{kind.__qualname__}" in KINDS_OF_PROCESS:
+            # Asked of each: the process's own is of the same type.
+            name = one_of_process(obj)
+            return (held_by_process, (name,)) if name else super().reducer_override(obj)
         check(obj, self._namespace)
         known = _OF_LIBRARIES.get((kind.__module__, kind.__name__))
         if known is not None:
@@ -233,6 +249,7 @@ def _set_vars(held: Any, state: dict[str, Any]) -> None:
 _OF_LIBRARIES: dict[tuple[str, str], Callable[[Any], Any]] = {
     **{("itertools", name): quiet_reduce for name, kind in vars(itertools).items() if isinstance(kind, type)},
     ("sklearn.utils._bunch", "Bunch"): _reduce_bunch,
+    **pickling_matplotlib.REDUCERS,
     **pickling_pandas.REDUCERS,
 }
 
@@ -270,22 +287,8 @@ def _make_cached(function: Callable[..., Any], parameters: dict[str, Any]) -> An
     return functools.lru_cache(maxsize=parameters["maxsize"], typed=parameters["typed"])(function)
 
 
-def _make_keys(mapping: dict[Any, Any]) -> Any:
-    return mapping.keys()
-
-
-def _make_values(mapping: dict[Any, Any]) -> Any:
-    return mapping.values()
-
-
-def _make_items(mapping: dict[Any, Any]) -> Any:
-    return mapping.items()
-
-
-_VIEWS: dict[type, Callable[[dict[Any, Any]], Any]] = {
-    type({}.keys()): _make_keys,
-    type({}.values()): _make_values,
-    type({}.items()): _make_items,
+_VIEWS: dict[type, Callable[[Any], Any]] = {
+    **{kind: operator.methodcaller(how) for kind, how in VIEWS.items()},
     types.MappingProxyType: types.MappingProxyType,
 }
 

@@ -37,10 +37,25 @@ def _make_block(make: Any, arguments: tuple[Any, ...], refs: Any) -> Any:
     return block
 
 
+def reduce_named(frame: Any) -> Any:
+    """Reduce a frame or a series with the attributes that were set on it, as in `frame.name = "training"`."""
+    make, arguments, state, *_ = frame.__reduce_ex__(5)
+    attributes = {name: value for name, value in vars(frame).items() if not name.startswith("_")}
+    return (make, arguments, (state, attributes), None, None, _set_named) if attributes else (make, arguments, state)
+
+
+def _set_named(frame: Any, state: tuple[Any, dict[str, Any]]) -> None:
+    frame.__setstate__(state[0])
+    vars(frame).update(state[1])
+
+
 # The classes of blocks of pandas 2 and 3.
 _BLOCKS = ("DatetimeLikeBlock", "DatetimeTZBlock", "ExtensionBlock", "NumericBlock", "NumpyBlock", "ObjectBlock")
+_NAMED = ("DataFrame", "Series")
 REDUCERS = {
     **{("pandas.core.internals.blocks", name): reduce_block for name in _BLOCKS},
+    # Their homes in pandas 3, and before.
+    **{(home, name): reduce_named for home in ("pandas", "pandas.core.frame", "pandas.core.series") for name in _NAMED},
     ("pandas._libs.internals", "BlockValuesRefs"): reduce_references,
     ("pandas.core.internals.managers", "SingleBlockManager"): reduce_series_manager,
 }
