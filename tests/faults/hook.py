@@ -75,10 +75,12 @@ def arm(root: str, counter: str, at: int, victim: int) -> None:
     sqlite3.connect = sqlite3.dbapi2.connect = connected
 
 
-if "FAULT_COUNTER" in os.environ:
-    arm(
-        os.environ["FAULT_ROOT"],
-        os.environ["FAULT_COUNTER"],
-        int(os.environ["FAULT_AT"]),
-        int(os.environ["FAULT_VICTIM"]),
-    )
+def _told(name: str) -> str:
+    """Return a variable of the environment; of C, or the notebook would depend on it, being imported there."""
+    getenv = ctypes.CDLL(None).getenv
+    getenv.restype = ctypes.c_char_p
+    return os.fsdecode(getenv(name.encode()) or b"")
+
+
+if _told("FAULT_COUNTER"):
+    arm(_told("FAULT_ROOT"), _told("FAULT_COUNTER"), int(_told("FAULT_AT")), int(_told("FAULT_VICTIM")))
