@@ -10,6 +10,8 @@ import json
 import shutil
 import subprocess
 import sys
+import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +28,7 @@ from mlops_nb.artifacts import ArtifactStore
 from tests.cli.command import Ended, call, environment, scraps, statuses
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 FEWER = {"n_estimators": 20, "max_iter": 20}
@@ -109,17 +111,27 @@ def start_stock(example: Example, folder: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, cwd=folder, env=environment(), stderr=subprocess.DEVNULL)
 
 
+@contextmanager
+def _runtime_in(folder: str) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("XDG_RUNTIME_DIR", folder)
+        yield
+
+
 @pytest.fixture(scope="module", params=[ADULT, TAXI], ids=lambda example: example.name)
-def ran(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    example: Example = request.param
-    folder = prepared(tmp_path_factory.mktemp(example.name))
-    aside = tmp_path_factory.mktemp("stock")
-    with start_stock(example, aside) as stock:
-        ended = call(folder, "run", f"notebooks/{example.name}.ipynb", "--json", *given(FEWER))
-        assert stock.wait(timeout=900) == 0
-    assert ended.code == 0, ended.err
-    record = call(folder, "show", "last", "--json").json
-    return Ran(example, folder, ended, record, joblib.load(aside / "kept.joblib"))
+def ran(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
+    # A template of kernels of its own, as on a machine on which nothing has run: what another notebook made one load,
+    # and in which order, is seen in the order of warning filters.
+    with tempfile.TemporaryDirectory(prefix="mlops_nb-", ignore_cleanup_errors=True) as short, _runtime_in(short):
+        example: Example = request.param
+        folder = prepared(tmp_path_factory.mktemp(example.name))
+        aside = tmp_path_factory.mktemp("stock")
+        with start_stock(example, aside) as stock:
+            ended = call(folder, "run", f"notebooks/{example.name}.ipynb", "--json", *given(FEWER))
+            assert stock.wait(timeout=900) == 0
+        assert ended.code == 0, ended.err
+        record = call(folder, "show", "last", "--json").json
+        yield Ran(example, folder, ended, record, joblib.load(aside / "kept.joblib"))
 
 
 def given(values: Mapping[str, object]) -> list[str]:
