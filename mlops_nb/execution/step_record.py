@@ -307,7 +307,6 @@ def _unpickled(step: Step, state: State, outcome: Outcome) -> tuple[str, ...]:
 
 def _unseen(step: Step, state: State, outcome: Outcome) -> Iterator[str]:
     """Yield what the step did of which its evidence does not tell what it depends on."""
-    # A name that no step before it has, is of its own or fails.
     own = {*step.reads, *step.flow.defines, *reads_of(step, state)}
     if own.intersection(outcome.evidence["in_workers"]):
         yield "runs functions in joblib's workers"

@@ -17,7 +17,7 @@ import sysconfig
 import types
 from contextlib import suppress
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import is_of_project
 
@@ -82,13 +82,6 @@ def _whose(file: str) -> _Code:
         if pattern.search(file):
             return kind
     return _Code.NOTEBOOKS if not file.startswith("<") and is_of_project("", file) else _Code.LIBRARYS
-
-
-class Asked(NamedTuple):
-    """One question of the notebook's: an absolute path, and whether only its being there counts."""
-
-    path: str
-    whether: bool
 
 
 class _Told:
@@ -210,15 +203,13 @@ def only_whether(frame: FrameType) -> bool:
     return frame.f_code.co_name in _WHETHER and _whose(frame.f_code.co_filename) is _Code.PATHS
 
 
-def asked_by_notebook(question: str, path: str, frame: FrameType | None) -> Asked | None:
-    """Return a question as one of the notebook's, or nothing when nobody of it asked.
+def asked_by_notebook(question: str, frame: FrameType | None) -> bool | None:
+    """Say of a question of the notebook's whether only the path's being there counts; `None` when nobody of it asked.
 
     Parameters
     ----------
     question
         The system's function.
-    path
-        What is asked for.
     frame
         Who calls it.
     """
@@ -237,7 +228,7 @@ def asked_by_notebook(question: str, path: str, frame: FrameType | None) -> Aske
             if whose is _Code.PATHS:
                 whether = whether or frame.f_code.co_name in _WHETHER
         frame = frame.f_back
-    return Asked(path, whether)
+    return whether
 
 
 _PYTHONS = frozenset({_Code.PATHS, _Code.FILES, _Code.ENVIRONMENT, _Code.STANDARD})

@@ -267,11 +267,10 @@ def end(
     held |= watch.variables(patched)
     store = session.process.store
     found = freeze(held, session.known, session.process, step, kept)
-    by_import = [item for item in found if _comes_by_import(item)]
     changed_code = watch.changed_code(patched)
     told = _told_of_imports(changed_code, {name for item in found if item.problem for name in item.names})
     changed = (
-        *(item for item in found if item not in by_import),
+        *(item for item in found if not _comes_by_import(item)),
         *freeze(told, session.known, session.process, step, kept),
         *(Covariable((f"{CODE}{name}",), print_, problem=why) for name, (print_, why) in changed_code.items()),
         *_running(session, namespace),

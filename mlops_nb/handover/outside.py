@@ -225,12 +225,12 @@ class Outside:
         path = path_asked(given, folder)
         if not path or self._is_known(path, question, frame) or self._is_of_its_own(path):
             return
-        asked = asked_by_notebook(question, path, frame)
+        whether = asked_by_notebook(question, frame)
         near = self._places.are_near(path)
         # What a library asks for elsewhere is its own: settings, programs.
-        if asked is None or not (near or is_by_hand(frame)):
+        if whether is None or not (near or is_by_hand(frame)):
             return
-        if not asked.whether:
+        if not whether:
             self._note("read", path)
         elif len(self.asked) < _MOST_ASKED:
             self._note("asked", path)

@@ -33,8 +33,8 @@ class StepEvidence:
     `streams` the random streams it drew from; files are relative to the notebook's folder where they lie below the
     project, and `asks_files` are those that it looked for without opening them; `variables` are those of the
     environment that it looked up, and `unpickles` the notebook's names that a pickle refers to, unless its text has
-    them; `stays` are variables that could not leave the process,
-    with the reason; `outside` is what it did that nobody can follow, such as starting a program.
+    them; `stays` are variables that could not leave the process, with the reason; `outside` is what it did that nobody
+    can follow, such as starting a program.
     """
 
     source: str

@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from mlops_nb.execution import Ending, Limits
+from mlops_nb.lifecycle import run
 from mlops_nb.steps import as_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from mlops_nb.execution import RunEvent, Watch
+    from mlops_nb.lifecycle import Finished
     from mlops_nb.pipeline import Plan
 
 SERVER = Path(__file__).with_name("shell_server.py")
@@ -90,18 +92,17 @@ class _Forked:
 
 # So long it is waited for a step that could run and does not come: it shares another one's kernel.
 PATIENCE_S = 1.0
+_AS_MANY_AS_CAN = 16
 
 
 @dataclass
 class Backwards:
     """Sessions of a run whose steps that may run at the same time do so from the notebook's last to its first.
 
-    `run(notebook, workers=backwards.workers, open_session=backwards.open, on_plan=backwards.follow,
-    listen=backwards.hear)`.
+    They are made for one run, which `run_backwards` does.
     """
 
     sessions: ForkedSessions
-    workers: int = 16
     _waits_for: dict[str, set[str]] = field(default_factory=dict)
     _done: set[str] = field(default_factory=set)
     _here: set[str] = field(default_factory=set)
@@ -164,3 +165,23 @@ class _InTurn:
         """Run a notebook in this shell when its turn has come."""
         with self.backwards.turn(place.stem):
             return self.session.run(place, parameters, limits, on_cell)
+
+
+def run_backwards(
+    notebook: Path,
+    sessions: ForkedSessions,
+    layers: Sequence[tuple[str, Mapping[str, Any]]] = (),
+    *,
+    seed: int | None = None,
+) -> Finished:
+    """Run a pipeline so that of steps that may run at the same time the notebook's last one runs first."""
+    backwards = Backwards(sessions)
+    return run(
+        notebook,
+        layers,
+        open_session=backwards.open,
+        on_plan=backwards.follow,
+        listen=backwards.hear,
+        workers=_AS_MANY_AS_CAN,
+        seed=seed,
+    )

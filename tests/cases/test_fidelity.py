@@ -16,7 +16,7 @@ from mlops_nb.execution import Limits
 from mlops_nb.handover import Delta, State
 from mlops_nb.lifecycle import Finished, NotebookHasErrors, run
 from mlops_nb.project import find_project
-from tests.cases.forked_sessions import SHELL_SEED, Backwards, ForkedSessions
+from tests.cases.forked_sessions import SHELL_SEED, ForkedSessions, run_backwards
 from tests.cases.load import Case, load_cases
 from tests.cases.run_in_shells import HEAVY
 
@@ -115,20 +115,6 @@ def ended_with(finished: Finished, notebook: Path, sessions: ForkedSessions) -> 
     assert outputs, place.read_text(encoding="utf-8")
     assert outputs[0]["output_type"] == "display_data", outputs
     return str(outputs[0]["data"]["text/plain"])
-
-
-def run_backwards(notebook: Path, sessions: ForkedSessions, layers: Any = (), *, seed: int | None = None) -> Finished:
-    """Run a pipeline so that of steps that may run at the same time the notebook's last one runs first."""
-    backwards = Backwards(sessions)
-    return run(
-        notebook,
-        layers,
-        open_session=backwards.open,
-        on_plan=backwards.follow,
-        listen=backwards.hear,
-        workers=backwards.workers,
-        seed=seed,
-    )
 
 
 def known_differences() -> dict[str, str]:

@@ -20,13 +20,14 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from mlops_nb.errors import MlopsNbError
 from mlops_nb.execution import Limits
 from mlops_nb.handover import Delta, State
-from mlops_nb.lifecycle import Finished, run
 from mlops_nb.project import find_project
-from tests.cases.forked_sessions import SHELL_SEED, Backwards, ForkedSessions
+from tests.cases.forked_sessions import SHELL_SEED, ForkedSessions, run_backwards
 from tests.cases.programs import IMPORTS, NAMES, Program, document, programs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from mlops_nb.lifecycle import Finished
 
 # Thousands of programs take an hour: a nightly profile, in which every night tries others.
 NIGHTLY = bool(os.environ.get("NIGHTLY_TESTS"))
@@ -79,15 +80,7 @@ def prepared(folder: Path) -> Path:
 def finish(notebook: Path, program: Program, sessions: ForkedSessions, *, edited: str = "") -> tuple[Finished, str]:
     """Run the program as a pipeline; return how that went and what it left, told by a shell that thaws it."""
     notebook.write_text(json.dumps(program.notebook(edited)))
-    backwards = Backwards(sessions)
-    finished = run(
-        notebook,
-        open_session=backwards.open,
-        on_plan=backwards.follow,
-        listen=backwards.hear,
-        workers=backwards.workers,
-        seed=SHELL_SEED,
-    )
+    finished = run_backwards(notebook, sessions, seed=SHELL_SEED)
     failed = [(step.step, step.error.traceback) for step in finished.result.record.steps if step.error]
     assert finished.result.status == "succeeded", f"{failed}\n{program}"
     store = find_project(notebook).artifact_store()

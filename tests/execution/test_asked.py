@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from mlops_nb.lifecycle import plan, read, run, stores
+from mlops_nb.lifecycle import run
 from mlops_nb.pipeline import read_lock
+from tests.execution.planned import because, succeeded
 from tests.notebook_factory import write
 
 if TYPE_CHECKING:
@@ -18,19 +19,6 @@ if TYPE_CHECKING:
 
 IMPORTS = ("imports", "import json, os\nfrom pathlib import Path")
 TELL = ("step:tell", "told = Path('told.json').write_text(json.dumps(found))")
-
-
-def succeeded(notebook: Path) -> None:
-    record = run(notebook).result.record
-    assert record.run.status == "succeeded", [(step.step, step.reason, step.error) for step in record.steps]
-
-
-def because(notebook: Path) -> dict[str, str]:
-    """Return why each step is to run that is not cached."""
-    pipeline = read(notebook)
-    with stores(pipeline) as opened:
-        steps = plan(pipeline, opened)[0].steps
-    return {planned.name: planned.because for planned in steps if planned.status != "cached"}
 
 
 def told(notebook: Path) -> object:

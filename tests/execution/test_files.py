@@ -8,27 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mlops_nb.lifecycle import plan, read, run, stores
+from mlops_nb.lifecycle import run
+from tests.execution.planned import planned, told
 from tests.notebook_factory import edit, write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mlops_nb.lifecycle import Finished
-    from mlops_nb.pipeline import Plan
     from tests.notebook_factory import Cell
-
-
-def told(finished: Finished, notebook: Path) -> object:
-    """Return what the notebook told last."""
-    assert finished.result.status == "succeeded", finished.result.reason
-    return json.loads((notebook.parent / "told.json").read_text(encoding="utf-8"))
-
-
-def planned(notebook: Path) -> Plan:
-    pipeline = read(notebook)
-    with stores(pipeline) as opened:
-        return plan(pipeline, opened)[0]
 
 
 def anew(notebook: Path, cells: list[Cell], folder: Path) -> Path:

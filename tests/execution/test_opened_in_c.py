@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mlops_nb.lifecycle import plan, read, run, stores
 from mlops_nb.pipeline import StepEvidence, read_lock
+from tests.execution.planned import because, succeeded
 from tests.notebook_factory import write
 from tests.told_by_the_system import only_where_it_is_told
 
@@ -31,19 +31,6 @@ TELL = "Path('told.json').write_text(json.dumps(rows['x'].to_pylist()))"
 def evidence(notebook: Path) -> dict[str, StepEvidence]:
     lock = notebook.parent / "pipelines" / notebook.stem / "dataflow.lock.json"
     return dict(read_lock(lock).steps)
-
-
-def succeeded(notebook: Path, workers: int | None = None) -> None:
-    record = run(notebook, workers=workers).result.record
-    assert record.run.status == "succeeded", [(step.step, step.reason, step.error) for step in record.steps]
-
-
-def because(notebook: Path) -> dict[str, str]:
-    """Return why each step is to run that is not cached."""
-    pipeline = read(notebook)
-    with stores(pipeline) as opened:
-        steps = plan(pipeline, opened)[0].steps
-    return {planned.name: planned.because for planned in steps if planned.status != "cached"}
 
 
 def test_what_is_written_and_read_in_c_orders_the_steps(tmp_path: Path) -> None:

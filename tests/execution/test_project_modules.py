@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
-from mlops_nb.lifecycle import plan, read, run, stores
+from mlops_nb.lifecycle import run
+from tests.execution.planned import planned, told
 from tests.notebook_factory import edit, statuses, write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mlops_nb.lifecycle import Finished
-    from mlops_nb.pipeline import Plan
 
 TELL = "import json\nopen('told.json', 'w').write(json.dumps({}))"
-
-
-def told(finished: Finished, notebook: Path) -> object:
-    assert finished.result.status == "succeeded", finished.result.reason
-    return json.loads((notebook.parent / "told.json").read_text(encoding="utf-8"))
-
-
-def planned(notebook: Path) -> Plan:
-    pipeline = read(notebook)
-    with stores(pipeline) as opened:
-        return plan(pipeline, opened)[0]
 
 
 def test_steps_that_only_use_a_module_do_not_wait_for_each_other(tmp_path: Path) -> None:

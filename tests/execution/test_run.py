@@ -14,7 +14,6 @@ from mlops_nb.lifecycle import (
     Finished,
     NotebookHasErrors,
     find_resumption,
-    plan,
     plan_run,
     read,
     resume,
@@ -23,12 +22,12 @@ from mlops_nb.lifecycle import (
 )
 from mlops_nb.project import find_project
 from mlops_nb.steps import ParameterError
+from tests.execution.planned import planned
 from tests.notebook_factory import Cell, edit, statuses, write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mlops_nb.pipeline import Plan
 
 CELLS = [
     ("parameters", "n = 3\nname = 'a'"),
@@ -45,12 +44,6 @@ CELLS = [
 @pytest.fixture
 def notebook(tmp_path: Path) -> Path:
     return write(tmp_path / "project" / "sums.ipynb", CELLS)
-
-
-def planned(notebook: Path) -> Plan:
-    pipeline = read(notebook)
-    with stores(pipeline) as opened:
-        return plan(pipeline, opened)[0]
 
 
 def scraps(finished: Finished) -> dict[str, object]:
