@@ -5,7 +5,6 @@ from mlops_nb.artifacts.closed_files import closed_again, told_of_closed
 from mlops_nb.artifacts.dict_views import VIEWS, behind
 from mlops_nb.artifacts.figure_constants import Place, constant_at, library_constants, put_constant
 from mlops_nb.artifacts.fingerprint import (
-    IMMUTABLE,
     CannotFingerprint,
     fingerprint,
     has_hooks,
@@ -23,6 +22,7 @@ from mlops_nb.artifacts.formats_signature import Signature, read_signature
 from mlops_nb.artifacts.formats_table import Column, Table, describe_table, dump_table, load_table
 from mlops_nb.artifacts.formats_trust import audit, model_modules, untrusted_types
 from mlops_nb.artifacts.holdings import Holdings, Unfinished
+from mlops_nb.artifacts.immutable_types import IMMUTABLE
 from mlops_nb.artifacts.of_process import KINDS_OF_PROCESS, held_by_process, one_of_process
 from mlops_nb.artifacts.of_project import is_of_project
 from mlops_nb.artifacts.store import ArtifactMissing, ArtifactStore, StoreUnwritable

@@ -19,7 +19,6 @@ forgery), the structure through BLAKE2b.
 from __future__ import annotations
 
 import copyreg
-import enum
 import io
 import pickle
 import struct
@@ -30,44 +29,20 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import fingerprint_data
 from mlops_nb.artifacts.dict_views import VIEWS, behind
-from mlops_nb.artifacts.fingerprint_stream import AGAIN, CONSTANTS, FLOAT, INT, STR, Stream, part
+from mlops_nb.artifacts.fingerprint_stream import AGAIN, CONSTANTS, FLOAT, HEADS, INT, NEW, STR, Stream, part
 from mlops_nb.artifacts.fingerprint_trace import MemoryPlace, Trace
+from mlops_nb.artifacts.immutable_types import is_immutable
 from mlops_nb.artifacts.set_table import has_known_order, is_stable, layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 
-# Values without inner state that can change: sharing one is not aliasing.
-IMMUTABLE = frozenset(
-    {
-        "datetime.date",
-        "datetime.datetime",
-        "datetime.time",
-        "datetime.timedelta",
-        "datetime.timezone",
-        "decimal.Decimal",
-        "fractions.Fraction",
-        "builtins.range",
-        "builtins.slice",
-        "builtins.ellipsis",
-        "builtins.NotImplementedType",
-        "re.Pattern",
-        "uuid.UUID",
-        "zoneinfo.ZoneInfo",
-        "pathlib.PosixPath",
-        "pathlib.WindowsPath",
-        "pathlib._local.PosixPath",
-        "pathlib._local.WindowsPath",
-        "operator.itemgetter",
-        "operator.attrgetter",
-        "operator.methodcaller",
-    }
-)
 _PLAIN = frozenset({int, float, str, bytes, bool, type(None), complex})
 
 # Keys of dictionaries up to this size are likely to be attributes, which come again.
 _ATTRIBUTES = 256
+_MAKES: Any = copyreg.__newobj__  # type: ignore[attr-defined]
 # A list or dictionary of so many plain values is hashed in one piece; below, the walk is cheaper than the pickler.
 _BULK = 32
 
@@ -137,11 +112,11 @@ class Walker(Stream):
     ) -> None:
         super().__init__()
         # Of each type how it is walked and its name as it is hashed, attributes as they are; the names of classes that
-        # a module holds.
+        # a module holds, as they are hashed.
         self.walks: dict[type, Callable[[Walker, Any], None]] = known.walks if known else {}
         self.named: dict[type, bytes] = known.named if known else {}
         self.keys: dict[str, bytes] = known.keys if known else {}
-        self.classes: dict[type, str] = known.classes if known else {}
+        self.classes: dict[type, bytes] = known.classes if known else {}
         self.seen: dict[int, int] = {}
         self.namespace = namespace
         self.roots = roots
@@ -171,11 +146,23 @@ class Walker(Stream):
         self.trace.alive.append(value)
         return False
 
+    def known(self, value: Any) -> bool:
+        """Say whether this walk, or one over another value, has been through an object that can change."""
+        # Of each dictionary, list and instance: what `met` does, without a call of it.
+        number = self.seen.get(key := id(value))
+        if number is not None:
+            self.gathered += AGAIN + number.to_bytes(8, "little")
+            return True
+        self.seen[key] = len(self.seen)
+        self.trace.alive.append(value)
+        return self.been_through(value)
+
     def been_through(self, value: Any) -> bool:
         """Note an object that can change; say whether the walk over another value has been through it."""
-        if self.constants and self.constant(value):
-            return False
         key, trace = id(value), self.trace
+        if key in self.constants:
+            trace.met.add(key)
+            return False
         trace.shared.add(key)
         trace.numbers[key] = self.seen[key]
         name = trace.elsewhere.get(key)
@@ -248,12 +235,16 @@ class Walker(Stream):
             self.tag("global", reduced.encode())
             return
         self.trace.alive.append(reduced)
-        if kind.__module__ == "__main__":
-            self.walk(kind)
         make, arguments, *rest = reduced
-        self.walk(make)
-        # `__newobj__`'s first argument is the class: a function may have made it, then this is the walk over its body.
-        self.walk(tuple(arguments))
+        if make is _MAKES and len(arguments) == 1 and arguments[0] is kind:
+            # As nearly all are made. A function may have made the class, then this is the walk over its body.
+            self.gathered += NEW
+            self.walk(kind)
+        else:
+            if kind.__module__ == "__main__":
+                self.walk(kind)
+            self.walk(make)
+            self.walk(tuple(arguments))
         state, items, pairs = (*rest, None, None, None)[:3]
         if left_out and type(state) is dict:
             # Sorted, because those left out may have come in another order when it was loaded.
@@ -281,21 +272,21 @@ def _sequence(walker: Walker, value: Any) -> None:
         # A tuple's own identity does not matter, but a list inside it may lead back to it.
         if walker.met(value):
             return
-    elif walker.met(value) or walker.been_through(value):
+    elif walker.known(value):
         return
-    walker.tag(type(value).__name__, len(value).to_bytes(8, "little"))
+    walker.gathered += HEADS[type(value)] + len(value).to_bytes(8, "little")
     if len(value) < _BULK or not walker.bulk(value):
         for item in value:
             walker.walk(item)
 
 
 def _mapping(walker: Walker, value: dict[Any, Any]) -> None:
-    if walker.met(value) or walker.been_through(value):
+    if walker.known(value):
         return
     if walker.namespace is not None and value is walker.namespace:
         walker.tag("namespace")
         return
-    walker.tag("dict", len(value).to_bytes(8, "little"))
+    walker.gathered += HEADS[dict] + len(value).to_bytes(8, "little")
     if 2 * len(value) < _BULK or not walker.bulk(chain.from_iterable(value.items())):
         keys = walker.keys if len(value) < _ATTRIBUTES else {}
         for key, item in value.items():
@@ -305,7 +296,10 @@ def _mapping(walker: Walker, value: dict[Any, Any]) -> None:
                 walker.gathered += keys[key]
             else:
                 walker.walk(key)
-            walker.walk(item)
+            if item is None or type(item) is bool:
+                walker.gathered += CONSTANTS[item]
+            else:
+                walker.walk(item)
 
 
 def _unordered(walker: Walker, value: set[Any] | frozenset[Any]) -> None:
@@ -334,7 +328,7 @@ def _unordered(walker: Walker, value: set[Any] | frozenset[Any]) -> None:
 
 
 def _byte_array(walker: Walker, value: bytearray) -> None:
-    if not walker.met(value) and not walker.been_through(value):
+    if not walker.known(value):
         walker.buffer("bytearray", value)
 
 
@@ -371,13 +365,8 @@ _CONTAINERS: dict[type, Callable[[Walker, Any], None]] = {
 
 
 def _object(walker: Walker, value: Any) -> None:
-    if not walker.met(value) and not walker.been_through(value):
+    if not walker.known(value):
         walker.reduced(value)
-
-
-def _member_of_a_library(kind: type) -> bool:
-    """Say whether the values of a type are enumeration members of a module, which come back as themselves."""
-    return issubclass(kind, enum.Enum) and kind.__module__ != "__main__"
 
 
 def _walk_of(kind: type) -> Callable[[Walker, Any], None]:
@@ -390,6 +379,6 @@ def _walk_of(kind: type) -> Callable[[Walker, Any], None]:
         return known
     if issubclass(kind, type):
         return fingerprint_code.class_
-    if f"{kind.__module__}.{kind.__qualname__}" in IMMUTABLE or _member_of_a_library(kind):
+    if is_immutable(kind):
         return Walker.reduced
     return fingerprint_data.walk_of(kind) or fingerprint_figure.walk_of(kind) or _object

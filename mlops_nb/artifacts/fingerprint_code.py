@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts.closed_files import FILES, told_of_closed
 from mlops_nb.artifacts.fingerprint import CannotFingerprint
+from mlops_nb.artifacts.fingerprint_stream import part
 from mlops_nb.artifacts.of_process import one_of_process
 from mlops_nb.artifacts.of_project import is_of_project
 
@@ -56,8 +57,8 @@ def _importable(value: Any) -> bool:
     if module is None or module.__name__ == "__main__":
         return False
     found: Any = module
-    for part in value.__qualname__.split("."):
-        found = getattr(found, part, None)
+    for name in value.__qualname__.split("."):
+        found = getattr(found, name, None)
     return found is value
 
 
@@ -94,7 +95,7 @@ def method(walker: Walker, value: types.MethodType) -> None:
 
 def cell(walker: Walker, value: types.CellType) -> None:
     """Hash a closure's cell: shared by all functions that close over it."""
-    if walker.met(value) or walker.been_through(value):
+    if walker.known(value):
         return
     try:
         content = value.cell_contents
@@ -197,9 +198,9 @@ def class_(walker: Walker, value: type) -> None:
     known = walker.classes.get(value)
     if known is None and value.__module__ != "__main__" and _importable(value):
         walker.trace.modules.add(value.__module__)
-        known = walker.classes[value] = f"{value.__module__}.{value.__qualname__}"
+        known = walker.classes[value] = part("class", f"{value.__module__}.{value.__qualname__}".encode())
     if known is not None:
-        walker.tag("class", known.encode())
+        walker.gathered += known
         return
     if walker.met(value):
         return
@@ -245,7 +246,7 @@ def stream(walker: Walker, value: Any) -> None:
     """Hash a random stream by what it is at, and the process's own by its name."""
     if name := one_of_process(value):
         walker.tag("global stream", name.encode())
-    elif not walker.met(value) and not walker.been_through(value):
+    elif not walker.known(value):
         walker.reduced(value)
 
 

@@ -140,7 +140,7 @@ def hash_array_of_kind(walker: Walker, value: np.ndarray) -> None:
     """Hash an instance of a subclass: its class and attributes, and its elements as those of any array."""
     import numpy as np
 
-    if walker.met(value) or walker.been_through(value):
+    if walker.known(value):
         return
     kind: Any = type(value)
     if kind.__reduce__ is not np.ndarray.__reduce__ or kind.__reduce_ex__ is not np.ndarray.__reduce_ex__:
@@ -155,7 +155,7 @@ def hash_array_of_kind(walker: Walker, value: np.ndarray) -> None:
 
 def hash_masked(walker: Walker, value: np.ma.MaskedArray[Any, Any]) -> None:
     """Hash a masked array: pickle also stores whether somebody has asked for its fill value."""
-    if walker.met(value) or walker.been_through(value):
+    if walker.known(value):
         return
     walker.tag("masked")
     if type(value).__module__ != "numpy.ma":
@@ -177,7 +177,7 @@ def hash_pandas(walker: Walker, value: Any) -> None:
     """Hash a frame, series or index by its labels, columns, attributes and flags."""
     import pandas as pd
 
-    if walker.met(value) or walker.been_through(value):
+    if walker.known(value):
         return
     walker.tag("pandas", f"{type(value).__module__}.{type(value).__qualname__}".encode())
     walker.in_frame += 1

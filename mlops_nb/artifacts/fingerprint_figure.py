@@ -49,7 +49,7 @@ def _walk(walker: Walker, value: object, *, left_out: frozenset[str]) -> None:
         walker.constants = walker.trace.constants()
     walker.in_figure += 1
     try:
-        if not walker.met(value) and not walker.been_through(value):
+        if not walker.known(value):
             walker.reduced(value, left_out)
     finally:
         walker.in_figure -= 1

@@ -25,6 +25,8 @@ def _head(tag: str) -> bytes:
 CONSTANTS = {value: part(type(value).__name__, repr(value).encode()) for value in (None, True, False)}
 AGAIN, FLOAT = part("again", bytes(8))[:-8], part("float", bytes(8))[:-8]
 STR, INT = part("str", b"")[:-8], part("int", b"")[:-8]
+NEW = part("new", b"")
+HEADS = {kind: part(kind.__name__, bytes(8))[:-8] for kind in (dict, list, tuple)}
 
 
 class Stream:

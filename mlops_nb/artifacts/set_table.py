@@ -19,6 +19,7 @@ SMALLEST = 8
 # one, where the table is, and where `pop` looks next.
 FILL, USED, MASK, TABLE, FINGER = 2, 3, 4, 5, 7
 _WORD = 8
+_WORDS = struct.Struct("=6q")
 _NUMBERS = frozenset({int, float, bool, complex})
 # What hashes by content, and alike in every process that has one seed. `None` hashes by its address before Python 3.12.
 _STABLE = _NUMBERS | {str, bytes, dt.date, dt.datetime, dt.timedelta, dt.time}
@@ -61,13 +62,14 @@ def layout(value: Any) -> bytes:
     """
     if not is_cpython():
         return b""
-    mask = word_of(value, MASK)
+    fill, used, mask, table, _, finger = _WORDS.unpack(ctypes.string_at(id(value) + FILL * _WORD, _WORDS.size))
     if type(value) is frozenset:
-        if mask + 1 > max(SMALLEST, 4 * word_of(value, USED)):
-            return struct.pack("<q", mask)
         head = struct.pack("<q", mask)
+        if mask + 1 > max(SMALLEST, 4 * used):
+            return head
     else:
-        head = struct.pack("<qqq", mask, word_of(value, FILL), word_of(value, FINGER))
-    table = (ctypes.c_ssize_t * (2 * (mask + 1))).from_address(word_of(value, TABLE))
+        head = struct.pack("<qqq", mask, fill, finger)
+    if not fill:
+        return head
     # Of each place the hash; 0 where it is free, -1 where an element was taken out.
-    return head + memoryview(table).cast("B").cast("q")[1::2].tobytes()
+    return head + memoryview(ctypes.string_at(table, 2 * _WORD * (mask + 1))).cast("q")[1::2].tobytes()

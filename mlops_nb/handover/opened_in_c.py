@@ -93,7 +93,6 @@ class OpenedInC:
         with self._lock:
             if self._queue is not None:
                 self._take(self._queue)
-                self._queue.close()
                 self._queue = None
                 self._over.release()
 
@@ -145,6 +144,8 @@ class OpenedInC:
             with self._lock:
                 if self._queue is queue:
                     self._take(queue)
+        # Here, because the system takes its time for it, and nobody needs to wait.
+        queue.close()
 
     def _take(self, queue: Fanotify) -> None:
         try:

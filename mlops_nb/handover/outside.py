@@ -188,7 +188,8 @@ class Outside:
         with suppress(OSError):
             there.add(os.path.join(os.getcwd(), "here"))  # noqa: PTH109, PTH118
         self.asked -= self.read | {path for path in written if not self._passed(path)}
-        self.asked -= {str(above) for path in there for above in Path(path).parents}
+        if self.asked:
+            self.asked -= {str(above) for path in there for above in Path(path).parents}
         every = set(os.environ)
         if every <= self.variables:
             # It copied the environment, for a program say.
@@ -370,6 +371,11 @@ class Outside:
     def loaded(self) -> dict[str, str]:
         """Return the source file of each loaded module that is not of Python, its packages or the machine."""
         modules = {name: getattr(module, "__file__", None) for name, module in list(sys.modules.items())}
-        files = {name: os.path.abspath(path) for name, path in modules.items() if isinstance(path, str)}  # noqa: PTH100
-        own = set(self.seen({path for path in files.values() if path.endswith(".py")}, ()))
+        files = {
+            name: os.path.abspath(path)  # noqa: PTH100
+            for name, path in modules.items()
+            # Most are a package's, which `seen` would find out more slowly.
+            if isinstance(path, str) and path.endswith(".py") and "/site-packages/" not in path
+        }
+        own = set(self.seen(set(files.values()), ()))
         return {name: path for name, path in sorted(files.items()) if path in own}
