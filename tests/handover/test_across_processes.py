@@ -54,6 +54,18 @@ VALUES = {
         "import matplotlib.pyplot as plt\nimport numpy as np\nfig, axes = plt.subplots(2)\n"
         "image = axes[0].imshow(np.eye(3))\nfig.canvas.draw()"
     ),
+    "a subclass with the same value of its own": (
+        "class Base:\n    count = 0\n    def name(self):\n        return 1\n\n"
+        "class Special(Base):\n    count = 0\n    name = Base.name"
+    ),
+    "an abstract class and a dataclass that inherit": (
+        "import abc\nfrom dataclasses import dataclass\n"
+        "class Shape(abc.ABC):\n    @abc.abstractmethod\n    def area(self): ...\n\n"
+        "@dataclass\nclass Point:\n    x: int = 0\n\n"
+        "@dataclass\nclass Other(Point):\n    x: int = 0\n\n"
+        "class Square(Shape):\n    area = Shape.area\n\nclass Solid:\n    pass\n\nShape.register(Solid)\n"
+        "del abc, dataclass\nshape = Other(3)"
+    ),
     "views": "import numpy as np\nh = np.zeros((3, 4))\nviews = [h[::-1], h[1:], h.T]\nlast = h[-1]",
     "a frame and its column": (
         "import pandas as pd\nframe = pd.DataFrame({'a': [1.0, 2.0], 'b': [1.0, 2.0]})\ncolumn = frame['a'].to_numpy()"
