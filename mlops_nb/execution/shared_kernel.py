@@ -30,7 +30,7 @@ def tie(planned: PlannedStep, following: list[PlannedStep]) -> str:
     steps = [step.step for step in (planned, *following)]
     numbers = {cell.id: cell.index + 1 for step in steps for cell in step.cells}
     ties = [(place, "changes the process for good") for step in steps for place in step.binds]
-    ties += [(place, "asks which object is which") for step in steps for place in step.asks]
+    ties += [(place, "asks what only its own process knows") for step in steps for place in step.asks]
     told = [
         f"`{place.what}` in cell {numbers.get(place.cell, '?')}, line {place.line} {does}"
         for place, does in ties[:_FEW]

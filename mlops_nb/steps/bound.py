@@ -1,11 +1,12 @@
-"""What ties steps to one process: state that nobody can carry, and code that asks which object is which.
+"""What ties steps to one process: state that nobody can carry, and code that asks what only its own process knows.
 
 Two kinds, both read off the text, both on the safe side:
 
 - a step that *binds* changes the process in a way that cannot be read back and set elsewhere (a signal handler, a
   registered magic, a started thread): it and every step after it share one kernel;
-- a step that asks for *identity* (`id(x)`, `a is b`, a weak reference) may see through any copy: it and every step
-  before it share one kernel. Not so where it asks about objects that it made itself, or about their types.
+- a step that asks for *identity* (`id(x)`, `a is b`, a weak reference) may see through any copy, and one that asks for
+  the last exception (`%tb`) sees frames: it and every step before it share one kernel. Not so where it asks about
+  objects that it made itself, or about their types.
 
 What the hand-over does carry (settings, random streams, patched attributes) is not here.
 """
@@ -23,7 +24,7 @@ from mlops_nb.notebook import Cell
 from mlops_nb.steps.bound_names import BINDING, BINDING_METHODS, BINDING_UNLESS_WITH, FAMILIES, UNCARRIED_SEEDS
 from mlops_nb.steps.flow import Place
 from mlops_nb.steps.made import Made
-from mlops_nb.steps.source import to_python
+from mlops_nb.steps.magic_code import tree_with_magics
 
 __all__ = ["UNCARRIED_SEEDS", "binding_functions", "bindings", "calls_binding", "dotted_name", "identities"]
 
@@ -64,13 +65,16 @@ _HARMLESS_OPTIONS = {
 _RUNS_ON = re.compile(r"(?<![&>])&\s*(?:$|\n|[;)])")
 _SHELLS = re.compile(r"os\.(system|popen)|subprocess\.\w+")
 _IDENTITY = ("weakref.", "gc.get_", "inspect.getsource", "inspect.stack", "inspect.currentframe", "ctypes.")
+# What a cell above has raised, with its frames: no other process has it.
+_LAST_EXCEPTION = ("sys.last_", "traceback.print_last", "pdb.pm", "pdb.post_mortem")
+_TRACEBACK_MAGICS = frozenset({"debug", "tb"})
 
 
 def bindings(cell: Cell, aliases: Mapping[str, str]) -> tuple[Place, ...]:
     """Return where a cell changes its process in a way that stays there."""
     managed = {
         id(item.context_expr)
-        for node in ast.walk(to_python(cell.source).tree)
+        for node in ast.walk(tree_with_magics(cell.source))
         if isinstance(node, ast.With | ast.AsyncWith)
         for item in node.items
     }
@@ -121,11 +125,11 @@ def identities(cells: Iterable[Cell], aliases: Mapping[str, str], outside: Itera
         Names that may hold what they held before the step.
     """
     cells = list(cells)
-    own = Made((to_python(cell.source).tree for cell in cells), outside)
+    own = Made((tree_with_magics(cell.source) for cell in cells), outside)
 
     def told(node: ast.AST) -> str:
         dotted = dotted_name(node, aliases)
-        if dotted and dotted.startswith(_IDENTITY):
+        if dotted and dotted.startswith(_IDENTITY + _LAST_EXCEPTION):
             return dotted
         return "" if own.compares(node, aliases) else _asks(node)
 
@@ -133,7 +137,7 @@ def identities(cells: Iterable[Cell], aliases: Mapping[str, str], outside: Itera
 
 
 def _found(cell: Cell, told: Callable[[ast.AST], str]) -> tuple[Place, ...]:
-    tree = to_python(cell.source).tree
+    tree = tree_with_magics(cell.source)
     found: dict[Place, None] = {}
     for node in ast.walk(tree):
         what = told(node)
@@ -235,6 +239,11 @@ def _asks(node: ast.AST) -> str:
             return "id"
         case ast.Name(id="id", ctx=ast.Load()):
             return "id"
+        case ast.Call(
+            func=ast.Attribute(value=ast.Call(func=ast.Name(id="get_ipython")), attr="run_line_magic"),
+            args=[ast.Constant(value=str(magic)), *_],
+        ) if magic in _TRACEBACK_MAGICS:
+            return f"%{magic}"
         case ast.Attribute(attr="__subclasses__" | "__weakref__" as name):
             return name
         case ast.Compare(left=left, ops=ops, comparators=others) if any(

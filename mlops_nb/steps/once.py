@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mlops_nb.steps.bound import dotted_name
 from mlops_nb.steps.effects import effects
 from mlops_nb.steps.flow import Place
-from mlops_nb.steps.source import to_python
+from mlops_nb.steps.magic_code import tree_with_magics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -41,7 +41,7 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 def functions_of(cells: Iterable[Cell]) -> dict[str, ast.AST]:
     """Return the functions that the cells define at their top, by name."""
     return {
-        node.name: node for cell in cells for node in to_python(cell.source).tree.body if isinstance(node, _FUNCTIONS)
+        node.name: node for cell in cells for node in tree_with_magics(cell.source).body if isinstance(node, _FUNCTIONS)
     }
 
 
@@ -59,7 +59,7 @@ def once(cell: Cell, aliases: Mapping[str, str], functions: Mapping[str, ast.AST
     """
     found = (
         Place(cell.id, statement.lineno, what)
-        for statement in effects(to_python(cell.source).tree.body)
+        for statement in effects(tree_with_magics(cell.source).body)
         if (what := _does_once(statement, aliases, functions))
     )
     return tuple(found)
@@ -70,7 +70,7 @@ def does_more(cell: Cell, places: Iterable[Place]) -> bool:
     lines = {place.line for place in places}
     return any(
         statement.lineno not in lines and not _is_carried(statement)
-        for statement in effects(to_python(cell.source).tree.body)
+        for statement in effects(tree_with_magics(cell.source).body)
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from mlops_nb.steps.source import to_python
+from mlops_nb.steps.magic_code import tree_with_magics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +20,7 @@ def patched(cells: Iterable[Cell]) -> tuple[str, ...]:
     """
     found: dict[str, None] = {}
     for cell in cells:
-        tree = to_python(cell.source).tree
+        tree = tree_with_magics(cell.source)
         for node in ast.walk(tree):
             for target in _targets(node):
                 dotted = _dotted(target)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from mlops_nb.steps.source import to_python
+from mlops_nb.steps.magic_code import tree_with_magics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,7 +22,7 @@ def texts(cells: Iterable[Cell]) -> tuple[str, ...]:
     found = {
         node.value: None
         for cell in cells
-        for node in ast.walk(to_python(cell.source).tree)
+        for node in ast.walk(tree_with_magics(cell.source))
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)
         and 0 < len(node.value) <= _LONGEST_PATH
@@ -35,7 +35,7 @@ def variables_read(cells: Iterable[Cell]) -> tuple[str, ...]:
     """Return the environment variables that these cells read by name: `os.environ["X"]`, `os.getenv("X")`."""
     found: dict[str, None] = {}
     for cell in cells:
-        for node in ast.walk(to_python(cell.source).tree):
+        for node in ast.walk(tree_with_magics(cell.source)):
             match node:
                 case ast.Subscript(value=owner, slice=ast.Constant(value=str(name))) if ast.unparse(owner) in _ENVIRON:
                     found[name] = None

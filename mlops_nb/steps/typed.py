@@ -9,7 +9,7 @@ import ast
 import hashlib
 from typing import TYPE_CHECKING
 
-from mlops_nb.steps.source import to_python
+from mlops_nb.steps.magic_code import tree_with_magics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,7 +28,7 @@ _MAGICS = frozenset({"psource", "pinfo2"})
 
 def asks_for_text(cells: Iterable[Cell]) -> bool:
     """Say whether code of these cells asks for the text of code, or for where it stands."""
-    return any(_asks(node) for cell in cells for node in ast.walk(to_python(cell.source).tree))
+    return any(_asks(node) for cell in cells for node in ast.walk(tree_with_magics(cell.source)))
 
 
 def _asks(node: ast.AST) -> bool:

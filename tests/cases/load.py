@@ -50,6 +50,7 @@ FOLDER = Path(__file__).parent
 STEP_PREFIXES = ("step:", "block:")
 PARAMETER_TAGS = frozenset({"parameters", "pipeline-parameters"})
 LEFT_OUT_TAGS = frozenset({"skip", "test"})
+MAY_RAISE = "raises-exception"
 
 _CASE = re.compile(r"### ([a-z0-9_]+)")
 _HEADER = re.compile(r"(expect|parameters|seed|rebuild|needs|python): (.+)")
@@ -126,13 +127,18 @@ class Case:
         The overridden parameters are a cell of their own behind the tagged one, as Papermill puts them. Cells tagged
         `skip` or `test` are among them only when `left_out` is true.
         """
-        sources: list[str] = []
+        return [source for source, _ in self._script(left_out=left_out)]
+
+    def may_raise(self) -> list[int]:
+        """Return the places in the script of the cells that are expected to raise."""
+        return [place for place, (_, tags) in enumerate(self._script()) if MAY_RAISE in tags]
+
+    def _script(self, *, left_out: bool = False) -> Iterator[tuple[str, tuple[str, ...]]]:
         for cell in self.cells:
             if left_out or not LEFT_OUT_TAGS.intersection(cell.tags):
-                sources.append(cell.source)
+                yield cell.source, cell.tags
             if self.parameters and PARAMETER_TAGS.intersection(cell.tags):
-                sources.append("\n".join(f"{name} = {value!r}" for name, value in self.parameters.items()))
-        return sources
+                yield "\n".join(f"{name} = {value!r}" for name, value in self.parameters.items()), ()
 
 
 def load_cases() -> list[Case]:

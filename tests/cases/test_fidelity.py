@@ -52,7 +52,7 @@ def truth() -> Callable[[Case], dict[str, Any]]:
 
 
 def in_one_shell(cases: list[Case]) -> dict[str, Any]:
-    jobs = [{"cells": case.script(), "seed": case.seed} for case in cases]
+    jobs = [{"cells": case.script(), "may_raise": case.may_raise(), "seed": case.seed} for case in cases]
     done = subprocess.run(
         [sys.executable, str(Path(__file__).with_name("run_in_shells.py"))],
         input=json.dumps(jobs),
