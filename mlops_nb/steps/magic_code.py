@@ -1,4 +1,4 @@
-"""The code of a cell with that which its magics run: `%%time`, `%%capture out`, `%time x = f()`, `%timeit f()`.
+"""The code of a cell with that which its magics run (`%%time`, `%%capture out`, `%time x = f()`), and literal `exec`.
 
 For who only looks what stands in the code. Who follows names reads a magic where it is called (`calls`).
 """
@@ -6,6 +6,7 @@ For who only looks what stands in the code. Who follows names reads a magic wher
 from __future__ import annotations
 
 import ast
+import re
 from copy import deepcopy
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -17,14 +18,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+_MAY_RUN_TEXT = re.compile(r"_magic\(|\b(exec|eval)\(")
+
+
 @lru_cache(maxsize=1024)
 def tree_with_magics(source: str) -> ast.Module:
-    """Return the tree of a code cell's text, in which the code of a magic follows the call of the magic.
+    """Return the tree of a code cell's text, in which the code that a magic or `exec("...")` runs follows its call.
 
     What `%timeit` runs is in a function: its assignments do not land in the namespace.
     """
     python = to_python(source)
-    if "_magic(" not in python.text:
+    if not _MAY_RUN_TEXT.search(python.text):
         return python.tree
     # The parsed tree is one for all readers.
     tree: ast.Module = _Open().visit(deepcopy(python.tree))
@@ -49,6 +53,8 @@ def _run_by(statement: ast.stmt) -> list[ast.stmt]:
             ):
                 texts = [argument.value for argument in arguments if isinstance(argument, ast.Constant)]
                 found += _code(method, texts, node.lineno)
+            case ast.Call(func=ast.Name(id="exec" | "eval"), args=[ast.Constant(value=str(text)), *_]):
+                found += [_below(inner, node.lineno) for inner in tree_with_magics(text).body]
     return found
 
 
@@ -62,12 +68,14 @@ def _code(method: str, texts: Sequence[object], line: int) -> list[ast.stmt]:
             return []
     found: list[ast.stmt] = []
     for text, below in ((magic.setup, 0), (magic.code, magic.code_line)):
-        statements = deepcopy(tree_with_magics(text).body)
-        for statement in statements:
-            ast.increment_lineno(statement, line + below - 1)
-        found += statements
+        found += [_below(inner, line + below) for inner in tree_with_magics(text).body]
     if magic.apart and found:
         function: ast.FunctionDef = ast.parse("def timed(): pass").body[0]  # type: ignore[assignment]
         function.body = found
-        return [ast.increment_lineno(function, 0)]
+        return [function]
     return found
+
+
+def _below(statement: ast.stmt, line: int) -> ast.stmt:
+    """Return a statement, a copy, of a text whose first line is this one of the cell."""
+    return ast.increment_lineno(deepcopy(statement), line - 1)
