@@ -172,7 +172,8 @@ def begin(  # noqa: PLR0913 - what a step begins with
             typed[:] = [*typed[:number], *[""] * (number - len(typed))] if HISTORY in values else [""] * number
     session.streams = _stream_prints(read_ambient(session.baseline), namespace)
     process.roots.let_go()
-    session.libraries, session.children = Libraries.now(namespace), children()
+    session.libraries = watch_imports().libraries = Libraries.now(namespace)
+    session.children = children()
     session.seconds = perf_counter() - started
     session.files.listen(folders)
 
@@ -225,7 +226,7 @@ def go_on(
         namespace.update({name: values[name] for name in missing if name in values})
     session.streams = _stream_prints(read_ambient(session.baseline), namespace)
     session.process.roots.let_go()
-    session.libraries = Libraries.now(namespace)
+    session.libraries = watch_imports().libraries = Libraries.now(namespace)
     session.files.listen(folders)
 
 
@@ -259,8 +260,9 @@ def end(
     session.files.stop()
     namespace = shell.user_ns
     held = variables(namespace, shell.user_ns_hidden)
-    held |= read_process_state(shell, patches, session.patched, session.libraries, history=history)
     watch = watch_imports()
+    watch.libraries = None
+    held |= read_process_state(shell, patches, session.patched, session.libraries, history=history)
     # A step that goes on in this process has made none of them.
     session.patched = tuple(dict.fromkeys((*session.patched, *held.get(PATCHES, ()))))
     patched = frozenset(session.patched)

@@ -18,9 +18,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import made_by_hand
+from mlops_nb.handover.dict_table import ids_in, is_same, table_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+
+    from mlops_nb.handover.dict_table import Table
 
 PATCHES = "@patches"
 ACTIVE = "@mock"
@@ -29,45 +32,59 @@ _NOTHING = object()
 # Classes that get methods of the notebook's through functions of modules beside it.
 _OFTEN_EXTENDED = (("pandas", "DataFrame"), ("pandas", "Series"), ("pandas", "Index"), ("pathlib", "Path"))
 _NO_LIBRARY = frozenset({"__main__", "mlops_nb", "IPython", "ipykernel", "sys", "builtins", "unittest"})
+# What a notebook is likely to import when it has been loaded for something else.
+_OF_PYTHON = frozenset(name for name in sys.stdlib_module_names if name[0] != "_") - _NO_LIBRARY
 _CODE = (types.FunctionType, types.BuiltinFunctionType, type, staticmethod, classmethod, property)
 _PLAIN = (str, int, float, bool, bytes, complex)
 # What stands there until a library has what it wants to have there.
 _PLACEHOLDERS = frozenset(map(id, (None, False, True, ...)))
-_Shape = tuple[tuple[str, ...], tuple[int, ...]]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Libraries:
-    """What libraries held before a step: the names and which objects, of modules and classes. It keeps no object."""
+    """What libraries held before a step: the names and which objects, of modules and classes. It keeps no object.
 
-    modules: Mapping[str, _Shape] = field(default_factory=dict)
-    classes: Mapping[type, _Shape] = field(default_factory=dict, hash=False)
-    loaded: frozenset[str] = frozenset()
+    Of modules that the step imports it is what they held when their import had ended.
+    """
+
+    modules: dict[str, Table] = field(default_factory=dict)
+    classes: Mapping[type, Table] = field(default_factory=dict)
+    loaded: set[str] = field(default_factory=set)
 
     @staticmethod
     def now(namespace: Mapping[str, Any]) -> Libraries:
-        """Return what those hold now that the notebook can reach."""
+        """Return what those hold now that the notebook can reach, or that it may import and that are loaded."""
         return Libraries(
-            {name: _shape(vars(module)) for name, module in _modules(namespace)},
-            {kind: _shape(vars(kind)) for kind in _classes(namespace)},
-            frozenset(sys.modules),
+            {name: table_of(vars(module)) for name, module in _modules(_packages(namespace), _OF_PYTHON)},
+            {kind: table_of(vars(kind)) for kind in _classes(namespace)},
+            set(sys.modules),
         )
 
+    def note_imported(self) -> None:
+        """Take note of what modules hold that were not loaded before."""
+        new = sys.modules.keys() - self.loaded
+        packages = {name.partition(".")[0] for name in new} - _NO_LIBRARY
+        self.modules |= {name: table_of(vars(module)) for name, module in _modules(packages) if name in new}
+        self.loaded |= new
 
-def _shape(held: Mapping[str, Any]) -> _Shape:
-    return tuple(held), tuple(map(id, held.values()))
 
-
-def _modules(namespace: Mapping[str, Any]) -> Iterator[tuple[str, types.ModuleType]]:
-    """Yield the loaded modules of the packages that the notebook's names lead to."""
-    named = {
+def _packages(namespace: Mapping[str, Any]) -> set[str]:
+    """Return the packages that the notebook's names lead to."""
+    return {
         str(value.__name__ if isinstance(value, types.ModuleType) else getattr(value, "__module__", "")).split(".")[0]
         for value in list(namespace.values())
         if isinstance(value, (types.ModuleType, *_CODE))
     } - _NO_LIBRARY
-    for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] in named and "._" not in name and hasattr(module, "__dict__"):
-            yield name, module
+
+
+def _modules(packages: Collection[str], others: Collection[str] = ()) -> Iterator[tuple[str, types.ModuleType]]:
+    """Yield the loaded modules of packages that have a public name, and other modules."""
+    # By name first: to look at each module that is loaded costs more than the rest.
+    for name in list(sys.modules):
+        if name in others or (name.partition(".")[0] in packages and "._" not in name):
+            module = sys.modules.get(name)
+            if hasattr(module, "__dict__") and module is not None:
+                yield name, module
 
 
 def _classes(namespace: Mapping[str, Any]) -> set[type]:
@@ -152,8 +169,9 @@ def mock_is_active() -> bool:
 
 
 def _seen(namespace: dict[str, Any], before: Libraries) -> Iterator[tuple[Any, str, Any]]:
+    modules = _modules(_packages(namespace))
     changes: list[tuple[Any, list[tuple[str, Any, int | None]]]] = [
-        *((module, _changed(vars(module), before.modules.get(name))) for name, module in _modules(namespace)),
+        *((module, _changed(vars(module), before.modules.get(name))) for name, module in modules),
         *((kind, _changed(vars(kind), before.classes.get(kind))) for kind in _classes(namespace)),
     ]
     named = set(map(id, namespace.values()))
@@ -165,14 +183,16 @@ def _seen(namespace: dict[str, Any], before: Libraries) -> Iterator[tuple[Any, s
                 yield owner, attribute, value
 
 
-def _changed(held: Mapping[str, Any], before: _Shape | None) -> list[tuple[str, Any, int | None]]:
+def _changed(held: Mapping[str, Any], before: Table | None) -> list[tuple[str, Any, int | None]]:
     """Return what is another object than before, with its id then: 0 where nobody looked, `None` for no object."""
     if before is None:
         return [(name, value, 0) for name, value in list(held.items())]
-    if _shape(held) == before:
+    if is_same(table_of(held), before):
         return []
-    then = dict(zip(*before, strict=True))
-    return [(name, value, then.get(name)) for name, value in list(held.items()) if then.get(name) != id(value)]
+    then, now = ids_in(before), list(held.items())
+    # A name that was taken out and set again may be another text by now: it may have stood for anything that is gone.
+    gone = next((then[name] for name in then.keys() - {id(name) for name, _ in now}), None)
+    return [(name, value, was) for name, value in now if (was := then.get(id(name), gone)) != id(value)]
 
 
 def _is_ours(value: Any, namespace: dict[str, Any]) -> bool:
@@ -211,13 +231,14 @@ def _stood_elsewhere(value: Any, before: Libraries) -> bool:
     module, path = getattr(value, "__module__", None), getattr(value, "__qualname__", "")
     if module not in before.loaded:
         return False
-    names, ids = before.modules.get(module, ((), ()))
     first = path.partition(".")[0]
     try:
         own = owner_of(module, path) is value
     except (ImportError, AttributeError):
         return False
-    return own and (first not in names or ids[names.index(first)] == id(vars(sys.modules[module])[first]))
+    known = before.modules.get(module)
+    changed = _changed(vars(sys.modules[module]), known) if own and known is not None else ()
+    return own and all(name != first or was is None for name, _, was in changed)
 
 
 def _sets(owner: Any, attribute: str) -> bool:

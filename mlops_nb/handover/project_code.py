@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
     from mlops_nb.handover.module_state import Place, Variables
+    from mlops_nb.handover.patches import Libraries
 
 MODULE = "@module:"
 CODE = "@code:"
@@ -36,10 +37,15 @@ WRITTEN = "its file has been written since it was imported"
 
 @dataclass
 class ImportWatch:
-    """A finder ahead of the others, which finds nothing itself and notes what a module of the project begins with."""
+    """A finder ahead of the others, which finds nothing itself and notes what a module of the project begins with.
+
+    While the notebook's code runs, `libraries` notes what other modules hold when the outermost import has ended.
+    """
 
     modules: dict[str, Imported] = field(default_factory=dict)
+    libraries: Libraries | None = None
     _inside: bool = False
+    _running: int = 0
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         """Return what the other finders find, with a loader that notes the module when it has run."""
@@ -54,13 +60,23 @@ class ImportWatch:
         finally:
             self._inside = False
         run: Callable[[types.ModuleType], None] | None = getattr(spec and spec.loader, "exec_module", None)
-        if spec is None or run is None or not is_of_project(name, spec.origin):
+        if spec is None or run is None:
+            return spec
+        ours = is_of_project(name, spec.origin)
+        if not ours and (self.libraries is None or self._running):
             return spec
 
         def run_and_note(module: types.ModuleType) -> None:
             vars(spec.loader).pop("exec_module", None)
-            run(module)
-            self.note(module)
+            self._running += 1
+            try:
+                run(module)
+            finally:
+                self._running -= 1
+            if ours:
+                self.note(module)
+            if self.libraries is not None and not self._running:
+                self.libraries.note_imported()
 
         # On the loader and not around it: who asks for a module's loader gets its own.
         with suppress(TypeError):
