@@ -19,6 +19,7 @@ import secrets
 import sys
 import types
 import weakref
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,6 @@ _REDUCED = frozenset({"builtins", "itertools", "functools"})
 _CACHES = frozenset({"dispatch_cache", "cache_token", "_clear_cache"})
 # Somebody's whole object graph may hang on one attribute.
 _ENOUGH = 20_000
-_ABSENT = object()
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,12 @@ def _held_by(function: types.FunctionType) -> tuple[Any, ...]:
 class _Look:
     """One look at one value: what was told so far, and which objects were met."""
 
-    def __init__(self, namespace: Mapping[str, Any] | None, met: dict[int, int] | None = None) -> None:
+    def __init__(
+        self, namespace: Mapping[str, Any] | None, met: dict[int, int] | None = None, enough: int = _ENOUGH
+    ) -> None:
         self._namespace = namespace
         self._met = {} if met is None else met
+        self._left = enough
         self._alive: list[Any] = []
         self._here: list[str] = []
         self._anywhere: list[str] = []
@@ -95,9 +98,14 @@ class _Look:
             self._tell(fingerprint(value))
             return
         known = self._met.get(id(value))
-        if known is not None or len(self._met) > _ENOUGH:
+        if known is not None:
             self._tell(f"again {known}")
             return
+        if self._left <= 0:
+            # What nobody has looked at may have changed.
+            self._here.append(secrets.token_hex(8))
+            return
+        self._left -= 1
         self._met[id(value)] = len(self._met)
         self._alive.append(value)
         if self._code(value):
@@ -168,16 +176,19 @@ class _Look:
             self.at(value)
 
     def _unordered(self, values: Iterable[Any]) -> None:
-        """Look at values whose order says nothing."""
+        """Look at values whose order says nothing: each apart, with an equal part of what may be looked at."""
+        apart = list(values)
+        share = self._left // max(len(apart), 1)
         prints = []
-        for value in values:
-            look = _Look(self._namespace, dict(self._met))
+        for value in apart:
+            look = _Look(self._namespace, dict(self._met), share)
             look.at(value)
-            prints.append((look.print(), value))
-            self._alive.append(value)
-        prints.sort(key=lambda pair: (pair[0].anywhere, pair[0].here))
-        self._here += [found.here for found, _ in prints]
-        self._anywhere += [found.anywhere for found, _ in prints]
+            prints.append(look.print())
+            self._left -= share - look._left
+        self._alive += apart
+        prints.sort(key=lambda found: (found.anywhere, found.here))
+        self._here += [found.here for found in prints]
+        self._anywhere += [found.anywhere for found in prints]
 
     def _inside(self, value: Any) -> None:
         kind = type(value)
@@ -270,19 +281,15 @@ def _attributes_of(value: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     try:
         for base in type(value).__mro__:
-            for name in _slots(base):
-                held = getattr(value, name, _ABSENT)
-                if held is not _ABSENT:
-                    found[name] = held
+            # Read as what they are: an empty one would ask `__getattr__`, which may do anything.
+            for name, slot in vars(base).items() if "__slots__" in vars(base) else ():
+                if type(slot) is types.MemberDescriptorType and not name.startswith("__"):
+                    with suppress(AttributeError):
+                        found[name] = slot.__get__(value)
         found |= {key: held for key, held in vars(value).items() if isinstance(key, str)}
     except Exception:  # noqa: BLE001 - whatever a value's own code raises
         return found
     return found
-
-
-def _slots(kind: type) -> tuple[str, ...]:
-    named = vars(kind).get("__slots__", ())
-    return (named,) if isinstance(named, str) else tuple(name for name in named if not name.startswith("__"))
 
 
 def _reduced(value: Any) -> tuple[Any, ...] | None:

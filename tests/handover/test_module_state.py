@@ -105,6 +105,38 @@ def test_two_processes_tell_the_same_of_a_module(more: str, same: bool, tmp_path
     assert one.endswith("{} True\n")
 
 
+MODELS = """
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class User(Base):
+    __tablename__ = "user"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    orders: Mapped[list["Order"]] = relationship(back_populates="user")
+
+
+class Order(Base):
+    __tablename__ = "order"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
+    user: Mapped[User] = relationship(back_populates="orders")
+"""
+
+
+def test_two_processes_tell_the_same_of_mapped_classes_and_looking_at_them_changes_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("sqlalchemy")
+    (tmp_path / "ordinary.py").write_text(MODELS)
+    one = told(tmp_path, "1")
+
+    assert one == told(tmp_path, "2")
+    assert one.endswith("{} True\n")
+
+
 @pytest.mark.parametrize(
     ("file", "own"),
     [
