@@ -15,12 +15,14 @@ from __future__ import annotations
 import contextvars
 import functools
 import io
+import logging
+import os
 import secrets
 import sys
 import types
 import weakref
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import fingerprint, is_of_project, quiet_reduce
@@ -32,7 +34,10 @@ LRU_CACHE = type(functools.lru_cache(id))
 _PLAIN = (int, float, complex, str, bytes, bool, type(None))
 _WEAK = (weakref.WeakSet, weakref.WeakValueDictionary, weakref.WeakKeyDictionary)
 _RUNNING = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
-_OPEN_INSIDE = frozenset({"_thread", "_threading_local", "collections", "contextlib", "queue", "threading", "types"})
+_OPEN_INSIDE = frozenset(
+    {"_thread", "_threading_local", "collections", "contextlib", "logging", "logging.handlers", "queue", "threading"}
+    | {"types"}
+)
 _REDUCED = frozenset({"builtins", "itertools", "functools"})
 # What `functools.singledispatch` keeps for itself beside its registry.
 _CACHES = frozenset({"dispatch_cache", "cache_token", "_clear_cache"})
@@ -46,6 +51,9 @@ class Print:
 
     here: str
     anywhere: str
+    # Whether something in it has no fingerprint, and whether a part of that is nobody's to look into.
+    looked: bool = field(default=False, compare=False)
+    opaque: bool = field(default=False, compare=False)
 
 
 def print_of(value: Any, namespace: Mapping[str, Any] | None = None) -> Print:
@@ -77,12 +85,13 @@ class _Look:
         self._namespace = namespace
         self._met = {} if met is None else met
         self._left = enough
+        self._looked = self._opaque = False
         self._alive: list[Any] = []
         self._here: list[str] = []
         self._anywhere: list[str] = []
 
     def print(self) -> Print:
-        return Print(fingerprint(self._here), fingerprint(self._anywhere))
+        return Print(fingerprint(self._here), fingerprint(self._anywhere), self._looked, self._opaque)
 
     def _tell(self, *told: str) -> None:
         self._here += told
@@ -117,6 +126,7 @@ class _Look:
         try:
             self._tell(fingerprint(value, namespace=self._namespace))
         except Exception:  # noqa: BLE001 - whatever a value's own code raises
+            self._looked = True
             self._inside(value)
 
     def _code(self, value: Any) -> bool:
@@ -184,6 +194,7 @@ class _Look:
             look = _Look(self._namespace, dict(self._met), share)
             look.at(value)
             prints.append(look.print())
+            self._looked, self._opaque = self._looked or look._looked, self._opaque or look._opaque
             self._left -= share - look._left
         self._alive += apart
         prints.sort(key=lambda found: (found.anywhere, found.here))
@@ -229,7 +240,10 @@ class _Look:
         elif isinstance(value, memoryview):
             self._tell(fingerprint(value.tobytes()))
         elif isinstance(value, io.IOBase):
-            self._tell(str(_position(value)))
+            self._file(value)
+        elif module == "tempfile" and isinstance(getattr(value, "file", None), io.IOBase):
+            self._tell(str(value.name))
+            self._file(value.file)
         elif module == "_queue":
             # Nobody can see what waits in it but by taking it out.
             self._tell(secrets.token_hex(8) if value.qsize() else "empty")
@@ -238,19 +252,32 @@ class _Look:
         elif module == "sqlite3" and name == "Connection":
             # What a database in memory holds nobody wants to read here: that it was written to is enough.
             self._is(value)
-            self._tell(str(value.total_changes))
+            self._tell(str(value.total_changes), str(value.in_transaction), str(value.isolation_level))
+            self.at(value.row_factory)
+            self.at(value.text_factory)
         else:
             return False
         return True
 
+    def _file(self, file: Any) -> None:
+        """Tell where a file is, and how much it holds."""
+        self._tell(str(_position(file)))
+        with suppress(OSError, ValueError):
+            found = os.fstat(file.fileno())
+            self._here += [str(found.st_size), str(found.st_mtime_ns)]
+
     def _attributes(self, value: Any) -> None:
         module = type(value).__module__
         held = _attributes_of(value)
+        if isinstance(value, logging.Handler):
+            # Where it writes to is the system's.
+            held.pop("stream", None)
         if module in _OPEN_INSIDE or module == "__main__" or is_of_project(module):
             for key in sorted(held):
                 self._tell(key)
                 self.at(held[key])
             return
+        self._opaque = True
         self._is(value)
         for key in sorted(held):
             if type(held[key]) in _PLAIN:

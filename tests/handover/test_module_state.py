@@ -82,7 +82,9 @@ import sys
 from mlops_nb.handover.project_code import watch_imports
 watch = watch_imports()
 import ordinary
-print(watch.as_imported("ordinary", with_data=True), watch.changed_code(), watch.is_as_imported("ordinary"))
+parts = ("@module:", "@bound:")
+by_import = all(watch.comes_by_import(f"{part}ordinary") for part in parts if part in watch.modules["ordinary"].data)
+print(watch.as_imported("ordinary", parts), watch.changed_code(), by_import)
 """
 
 
