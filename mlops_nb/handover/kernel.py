@@ -197,7 +197,7 @@ def _restore_process(session: _Session, values: dict[str, Any]) -> None:
     for name, value in values.items():
         if name.startswith((MODULE, BOUND)):
             alone = len(items[name].names) == 1 and not items[name].refs
-            watch_imports().put(name, value, alone=alone)
+            watch_imports().put(name, value, items[name].fingerprint if alone else "")
         elif name.startswith("@"):
             write_process_state(_shell(), name, value)
     session.patched = tuple(values.get(PATCHES, ()))

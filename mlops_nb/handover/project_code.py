@@ -16,7 +16,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mlops_nb.artifacts import fingerprint, is_of_project
+from mlops_nb.artifacts import CannotFingerprint, fingerprint, is_of_project
+from mlops_nb.handover.groups import UNKNOWN
 from mlops_nb.handover.module_slots import tie
 from mlops_nb.handover.module_state import (
     BOUND,
@@ -167,7 +168,7 @@ class ImportWatch:
         asked = (MODULE, BOUND) if part == BOUND and imported.data[part].opaque else (part,)
         return all(imported.data.get(key) == print_of_part(parts[key]) for key in asked)
 
-    def put(self, name: str, value: Variables, *, alone: bool) -> None:
+    def put(self, name: str, value: Variables, known: str) -> None:
         """Put back into a module what was carried of it, and take out what is no longer in it.
 
         Parameters
@@ -176,20 +177,33 @@ class ImportWatch:
             That of the module, and before it the part.
         value
             What `variables` returned for it.
-        alone
-            Whether nothing else shares its objects: what the import has made stays then, if it is the same.
+        known
+            The fingerprint that it was carried with, if nothing else shares its objects: what the import has made
+            stays then, if it is the same.
         """
         part, module_name = _parted(name)
         module = importlib.import_module(module_name)
         here = parts_of(module, self.modules).get(part, ((), (), ()))
-        shell = notebook_namespace()
-        if alone and print_of(here, shell).anywhere == print_of(value, shell).anywhere:
+        if known and (known == _print(here) or (known.startswith(UNKNOWN) and _alike(here, value))):
             return
         now, (carried, deleted, held_by_code) = dict(here[0]), value
         for gone in (*(own for own in now if own not in dict(carried)), *deleted):
             vars(module).pop(gone, None)
         vars(module).update(carried)
         tie(module, {id(now[own]): dict(carried)[own] for own in held_by_code if own in now})
+
+
+def _print(variables: Variables) -> str | None:
+    try:
+        return fingerprint(variables, namespace=notebook_namespace())
+    except (CannotFingerprint, RecursionError):
+        return None
+
+
+def _alike(one: Variables, other: Variables) -> bool:
+    """Say whether variables without a fingerprint are the same as far as anyone can look."""
+    shell = notebook_namespace()
+    return print_of(one, shell).anywhere == print_of(other, shell).anywhere
 
 
 def _parted(name: str) -> tuple[str, str]:

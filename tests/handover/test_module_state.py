@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import types
 from typing import TYPE_CHECKING
 
 import pytest
 
 from mlops_nb.artifacts import is_of_project
+from mlops_nb.handover.process_state import project_modules
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -137,6 +139,18 @@ def test_two_processes_tell_the_same_of_mapped_classes_and_looking_at_them_chang
 
     assert one == told(tmp_path, "2")
     assert one.endswith("{} True\n")
+
+
+def test_the_notebook_that_multiprocessing_runs_again_is_no_module_of_the_project() -> None:
+    assert not is_of_project("__mp_main__", "/home/a/model.py")
+
+
+def test_a_module_counts_as_the_projects_when_its_name_stands_for_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed, own = types.ModuleType("helpers_of"), types.ModuleType("helpers_of")
+    installed.__file__, own.__file__ = f"{sys.prefix}/helpers_of.py", "/home/a/helpers_of.py"
+    for module, found in ((installed, []), (own, [("helpers_of", own)]), (installed, [])):
+        monkeypatch.setitem(sys.modules, "helpers_of", module)
+        assert [pair for pair in project_modules() if pair[0] == "helpers_of"] == found
 
 
 @pytest.mark.parametrize(
