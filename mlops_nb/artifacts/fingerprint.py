@@ -27,12 +27,11 @@ import warnings
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from mlops_nb.artifacts import fingerprint_data
+from mlops_nb.artifacts import fingerprint_data, fingerprint_sets
 from mlops_nb.artifacts.dict_views import VIEWS, behind
 from mlops_nb.artifacts.fingerprint_stream import AGAIN, CONSTANTS, FLOAT, HEADS, INT, NEW, STR, Stream, part
 from mlops_nb.artifacts.fingerprint_trace import MemoryPlace, Trace
 from mlops_nb.artifacts.immutable_types import is_immutable
-from mlops_nb.artifacts.set_table import has_known_order, is_stable, layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -127,13 +126,19 @@ class Walker(Stream):
         # How deep inside objects of Matplotlib, and the constants that are met there.
         self.in_figure: int = known.in_figure if known else 0
         self.constants: Mapping[int, Any] = known.constants if known else {}
-        # The sets whose elements are being hashed apart, from the outermost in: what leads back into one is a cycle.
+        # The sets whose elements are glanced at, from the outermost in: what leads back into one is a cycle.
         self.within: tuple[int, ...] = known.within if known else ()
+        # How many objects a glance may still go through, whether it was through all of them, and what is left for more.
+        self.left: int | None = None
+        self.complete = True
+        self.allowance: list[int] = known.allowance if known else [fingerprint_sets.ALLOWANCE]
 
-    def apart(self, of: Any) -> Walker:
-        """Return a walker for a part of `of` whose place among the others does not count."""
-        inner = Walker(self.namespace, self.trace, self.roots, self)
+    def apart(self, of: Any, limit: int) -> Walker:
+        """Return a walker for a glance at a part of `of`, whose place among the others does not count."""
+        trace = Trace(elsewhere=self.trace.elsewhere, constants=self.trace.constants)
+        inner = Walker(self.namespace, trace, self.roots, self)
         inner.within = (*self.within, id(of))
+        inner.left = limit
         return inner
 
     def met(self, value: Any) -> bool:
@@ -142,9 +147,17 @@ class Walker(Stream):
         if known is not None:
             self.gathered += AGAIN + known.to_bytes(8, "little")
             return True
+        if self.left is not None:
+            self.one_less()
         self.seen[key] = len(self.seen)
         self.trace.alive.append(value)
         return False
+
+    def one_less(self) -> None:
+        """Count an object of a glance."""
+        self.left = (self.left or 0) - 1
+        if self.left < 0:
+            raise fingerprint_sets.SeenEnough
 
     def known(self, value: Any) -> bool:
         """Say whether this walk, or one over another value, has been through an object that can change."""
@@ -153,6 +166,8 @@ class Walker(Stream):
         if number is not None:
             self.gathered += AGAIN + number.to_bytes(8, "little")
             return True
+        if self.left is not None:
+            self.one_less()
         self.seen[key] = len(self.seen)
         self.trace.alive.append(value)
         return self.been_through(value)
@@ -302,31 +317,6 @@ def _mapping(walker: Walker, value: dict[Any, Any]) -> None:
                 walker.walk(item)
 
 
-def _unordered(walker: Walker, value: set[Any] | frozenset[Any]) -> None:
-    if id(value) in walker.within:
-        # An element that holds its own set has no end otherwise.
-        walker.tag("within", struct.pack("<Q", walker.within.index(id(value))))
-        return
-    if walker.met(value) or (type(value) is set and walker.been_through(value)):
-        return
-    walker.tag(type(value).__name__, struct.pack("<Q", len(value)))
-    digests = []
-    for item in value:
-        inner = walker.apart(value)
-        inner.walk(item)
-        digests.append((inner.digest(), item))
-    if has_known_order(value):
-        walker.tag("order", "".join(digest for digest, _ in digests).encode() + layout(value))
-    elif type(value) is set and all(map(is_stable, value)):
-        walker.trace.unordered.add(id(value))
-    digests.sort(key=lambda pair: pair[0])
-    walker.tag("items", "".join(digest for digest, _ in digests).encode())
-    # Once more, now that there is an order: what an element shares with the rest of the value is content too.
-    for _, item in digests:
-        if type(item) not in _PLAIN:
-            walker.walk(item)
-
-
 def _byte_array(walker: Walker, value: bytearray) -> None:
     if not walker.known(value):
         walker.buffer("bytearray", value)
@@ -356,8 +346,8 @@ _CONTAINERS: dict[type, Callable[[Walker, Any], None]] = {
     list: _sequence,
     tuple: _sequence,
     dict: _mapping,
-    set: _unordered,
-    frozenset: _unordered,
+    set: fingerprint_sets.unordered,
+    frozenset: fingerprint_sets.unordered,
     bytearray: _byte_array,
     types.MappingProxyType: _view,
     **dict.fromkeys(VIEWS, _view),

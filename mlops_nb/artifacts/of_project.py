@@ -8,8 +8,9 @@ import re
 import sys
 
 _PACKAGES = re.compile(r"[/\\](site|dist)-packages[/\\]")
-# This package, the notebook itself, and what every interpreter runs by itself when it starts.
-_NO_PROJECTS = frozenset({"__main__", "mlops_nb", "sitecustomize", "usercustomize"})
+# This package, the notebook itself, also where `multiprocessing` has run it again, and what every interpreter runs by
+# itself when it starts.
+_NO_PROJECTS = frozenset({"__main__", "__mp_main__", "mlops_nb", "sitecustomize", "usercustomize"})
 
 
 def is_of_project(name: str, origin: str | None = None) -> bool:

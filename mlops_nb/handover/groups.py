@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlops_nb.artifacts import CannotFingerprint, Trace, fingerprint, library_constants
+from mlops_nb.handover.module_state import BOUND
+from mlops_nb.handover.reached import reached_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -44,6 +46,8 @@ def groups_of(held: Mapping[str, Any], namespace: Mapping[str, Any], by_id: Mapp
         trace = Trace(elsewhere=elsewhere, constants=constants)
         others = {key: token for key, token in by_id.items() if key != id(held[name])}
         single[name] = Group((name,), _print(held[name], namespace, trace, others), trace)
+        # The walk breaks off at what has no content: what else that leads to, others may hold too.
+        trace.shared |= reached_from(held[name]) if name.startswith(BOUND) else set()
         elsewhere |= {key: f"{name}:{at}" for key, at in trace.numbers.items() if key not in elsewhere}
     joined = _Joined(held)
     met: dict[tuple[str, object], str] = {}

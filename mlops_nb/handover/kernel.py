@@ -34,6 +34,7 @@ from mlops_nb.handover.asked import put_questions
 from mlops_nb.handover.background import RUNNING, STILL_RUNS, children, running
 from mlops_nb.handover.covariables import Process, came_back_different, freeze, thaw, thaw_one, variables
 from mlops_nb.handover.launched import reaching_joblib
+from mlops_nb.handover.module_state import BOUND, MODULE
 from mlops_nb.handover.outside import Outside
 from mlops_nb.handover.patches import ACTIVE, PATCHES, STAYS_ACTIVE, Libraries, mock_is_active
 from mlops_nb.handover.process_state import (
@@ -43,12 +44,12 @@ from mlops_nb.handover.process_state import (
     read_process_state,
     write_process_state,
 )
-from mlops_nb.handover.project_code import CODE, MODULE, watch_imports
+from mlops_nb.handover.project_code import CODE, watch_imports
 from mlops_nb.handover.seeding import seed_streams
 from mlops_nb.handover.state import Covariable, Delta, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 EVIDENCE_MIME = "application/vnd.mlops-nb.evidence+json"
 _KEPT = "_mlops_nb_session"
@@ -195,9 +196,9 @@ def _restore_process(session: _Session, values: dict[str, Any]) -> None:
             _restore(session, kind)
     items = session.state.by_name()
     for name, value in values.items():
-        if name.startswith(MODULE):
+        if name.startswith((MODULE, BOUND)):
             alone = len(items[name].names) == 1 and not items[name].refs
-            watch_imports().put(name.removeprefix(MODULE), value, alone=alone)
+            watch_imports().put(name, value, items[name].fingerprint if alone else "")
         elif name.startswith("@"):
             write_process_state(_shell(), name, value)
     session.patched = tuple(values.get(PATCHES, ()))
@@ -270,9 +271,10 @@ def end(
     store = session.process.store
     found = freeze(held, session.known, session.process, step, kept)
     changed_code = watch.changed_code(patched)
-    told = _told_of_imports(changed_code, {name for item in found if item.problem for name in item.names})
+    by_import = [item for item in found if _comes_by_import(item)]
+    told = watch.told_of_imports(changed_code, {name for item in by_import for name in item.names})
     changed = (
-        *(item for item in found if not _comes_by_import(item)),
+        *(item for item in found if item not in by_import),
         *freeze(told, session.known, session.process, step, kept),
         *(Covariable((f"{CODE}{name}",), print_, problem=why) for name, (print_, why) in changed_code.items()),
         *_running(session, namespace),
@@ -327,31 +329,9 @@ def _first_imported(session: _Session) -> list[str]:
     return [name for name in found if name not in session.known.imports]
 
 
-def _told_of_imports(changed: Collection[str], stays: Collection[str]) -> dict[str, tuple[str, str]]:
-    """Return what tells the imports of the project's modules from ones that would make something else.
-
-    Parameters
-    ----------
-    changed
-        The modules whose code has changed since.
-    stays
-        Names of what cannot be carried: of modules among them the variables are those that the import makes.
-    """
-    watch = watch_imports()
-    found = {}
-    for name, _ in project_modules():
-        print_ = watch.as_imported(name, with_data=f"{MODULE}{name}" in stays)
-        if print_ is not None and name not in changed:
-            found[f"{CODE}{name}"] = print_
-    return found
-
-
 def _comes_by_import(item: Covariable) -> bool:
     """Say whether these are modules that cannot be carried and that importing them makes as they are."""
-    watch = watch_imports()
-    return bool(item.problem) and all(
-        name.startswith(MODULE) and watch.is_as_imported(name.removeprefix(MODULE)) for name in item.names
-    )
+    return bool(item.problem) and all(map(watch_imports().comes_by_import, item.names))
 
 
 def _ambient_changes(session: _Session, namespace: dict[str, Any]) -> dict[str, Covariable]:

@@ -1,6 +1,8 @@
 """What a module of the project holds: its variables, and what its code holds beside them.
 
-Both are told against what the module began with: a name may stand for other code than its import bound it to.
+Both are told against what the module began with: a name may stand for other code than its import bound it to. The
+variables are two parts: those that the import bound to what lives in its process only (a lock, a connection, an open
+file) are apart, so that the others are carried whatever becomes of these.
 """
 
 from __future__ import annotations
@@ -32,6 +34,8 @@ from mlops_nb.handover.object_state import (
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+MODULE = "@module:"
+BOUND = "@bound:"
 Place = tuple[str, str, str]
 _CODE_TYPES = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType)
 _FUNCTIONS = (types.FunctionType, LRU_CACHE)
@@ -71,13 +75,18 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class Imported:
-    """What a module began with: its names, which code they stood for, what its code and its variables held."""
+    """What a module began with.
+
+    Its names, which code they stood for and which of them for what lives in its process only, what its code held, what
+    each part of its variables did, and its source.
+    """
 
     names: frozenset[str]
     bound: Mapping[str, weakref.ref[Any]]
     code: Mapping[str, Print]
-    data: Print
+    data: Mapping[str, Print]
     file: SourceFile | None
+    in_process: frozenset[str] = frozenset()
 
     def holds(self, name: str, value: Any) -> bool:
         """Say whether a name stood for this very code."""
@@ -93,10 +102,15 @@ def imported_now(module: types.ModuleType, others: Imports) -> Imported:
     namespace, own = notebook_namespace(), _own(module)
     bound = {name: weakref.ref(value) for name, value in own if isinstance(value, _CODE_TYPES)}
     file = SourceFile.of(getattr(module, "__file__", None))
-    first = Imported(frozenset(name for name, _ in own), bound, {}, Print("", ""), file)
+    first = Imported(frozenset(name for name, _ in own), bound, {}, {}, file)
     imports = {**others, module.__name__: first}
-    held = print_of(variables_of(module, imports), namespace)
-    return replace(first, code=code_of(module, imports), data=held)
+    variables = variables_of(module, imports)
+    data = {MODULE: print_of_part(variables)}
+    if data[MODULE].looked:
+        in_process = frozenset(name for name, value in variables[0] if print_of(value, namespace).looked)
+        first = imports[module.__name__] = replace(first, in_process=in_process)
+        data = {part: print_of_part(held) for part, held in parts_of(module, imports).items()}
+    return replace(first, code=code_of(module, imports), data=data)
 
 
 def _own(module: types.ModuleType) -> list[tuple[str, Any]]:
@@ -132,6 +146,32 @@ def variables_of(module: types.ModuleType, imports: Imports, patched: Collection
     deleted = (name for name in (imported.names if imported else ()) if name not in names)
     gone = tuple(sorted(name for name in deleted if (module.__name__, "", name) not in patched))
     return held, gone, tied(module, held)
+
+
+def parts_of(module: types.ModuleType, imports: Imports, patched: Collection[Place] = ()) -> dict[str, Variables]:
+    """Return the variables of a module in two parts, by what their names begin with when they are carried."""
+    held, gone, by_code = variables_of(module, imports, patched)
+    imported = imports.get(module.__name__)
+    in_process = imported.in_process if imported is not None else frozenset()
+    if not in_process:
+        return {MODULE: (held, gone, by_code)}
+
+    def part(*, apart: bool) -> Variables:
+        return (
+            tuple((name, value) for name, value in held if (name in in_process) is apart),
+            () if apart else gone,
+            tuple(name for name in by_code if (name in in_process) is apart),
+        )
+
+    return {MODULE: part(apart=False), BOUND: part(apart=True)}
+
+
+def print_of_part(variables: Variables) -> Print:
+    """Return the print of a part of a module's variables, which tells here as well which objects they are."""
+    print_ = print_of(variables, notebook_namespace())
+    return (
+        replace(print_, here=f"{print_.here} {[id(value) for _, value in variables[0]]}") if print_.looked else print_
+    )
 
 
 def _comes_along(code: Any, imports: Imports) -> bool:

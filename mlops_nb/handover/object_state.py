@@ -15,11 +15,14 @@ from __future__ import annotations
 import contextvars
 import functools
 import io
+import logging
+import os
 import secrets
 import sys
 import types
 import weakref
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import fingerprint, is_of_project, quiet_reduce
@@ -31,13 +34,15 @@ LRU_CACHE = type(functools.lru_cache(id))
 _PLAIN = (int, float, complex, str, bytes, bool, type(None))
 _WEAK = (weakref.WeakSet, weakref.WeakValueDictionary, weakref.WeakKeyDictionary)
 _RUNNING = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
-_OPEN_INSIDE = frozenset({"_thread", "_threading_local", "collections", "contextlib", "queue", "threading", "types"})
+_OPEN_INSIDE = frozenset(
+    {"_thread", "_threading_local", "collections", "contextlib", "logging", "logging.handlers", "queue", "threading"}
+    | {"types"}
+)
 _REDUCED = frozenset({"builtins", "itertools", "functools"})
 # What `functools.singledispatch` keeps for itself beside its registry.
 _CACHES = frozenset({"dispatch_cache", "cache_token", "_clear_cache"})
 # Somebody's whole object graph may hang on one attribute.
 _ENOUGH = 20_000
-_ABSENT = object()
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,9 @@ class Print:
 
     here: str
     anywhere: str
+    # Whether something in it has no fingerprint, and whether a part of that is nobody's to look into.
+    looked: bool = field(default=False, compare=False)
+    opaque: bool = field(default=False, compare=False)
 
 
 def print_of(value: Any, namespace: Mapping[str, Any] | None = None) -> Print:
@@ -71,15 +79,19 @@ def _held_by(function: types.FunctionType) -> tuple[Any, ...]:
 class _Look:
     """One look at one value: what was told so far, and which objects were met."""
 
-    def __init__(self, namespace: Mapping[str, Any] | None, met: dict[int, int] | None = None) -> None:
+    def __init__(
+        self, namespace: Mapping[str, Any] | None, met: dict[int, int] | None = None, enough: int = _ENOUGH
+    ) -> None:
         self._namespace = namespace
         self._met = {} if met is None else met
+        self._left = enough
+        self._looked = self._opaque = False
         self._alive: list[Any] = []
         self._here: list[str] = []
         self._anywhere: list[str] = []
 
     def print(self) -> Print:
-        return Print(fingerprint(self._here), fingerprint(self._anywhere))
+        return Print(fingerprint(self._here), fingerprint(self._anywhere), self._looked, self._opaque)
 
     def _tell(self, *told: str) -> None:
         self._here += told
@@ -95,9 +107,14 @@ class _Look:
             self._tell(fingerprint(value))
             return
         known = self._met.get(id(value))
-        if known is not None or len(self._met) > _ENOUGH:
+        if known is not None:
             self._tell(f"again {known}")
             return
+        if self._left <= 0:
+            # What nobody has looked at may have changed.
+            self._here.append(secrets.token_hex(8))
+            return
+        self._left -= 1
         self._met[id(value)] = len(self._met)
         self._alive.append(value)
         if self._code(value):
@@ -109,6 +126,7 @@ class _Look:
         try:
             self._tell(fingerprint(value, namespace=self._namespace))
         except Exception:  # noqa: BLE001 - whatever a value's own code raises
+            self._looked = True
             self._inside(value)
 
     def _code(self, value: Any) -> bool:
@@ -168,16 +186,20 @@ class _Look:
             self.at(value)
 
     def _unordered(self, values: Iterable[Any]) -> None:
-        """Look at values whose order says nothing."""
+        """Look at values whose order says nothing: each apart, with an equal part of what may be looked at."""
+        apart = list(values)
+        share = self._left // max(len(apart), 1)
         prints = []
-        for value in values:
-            look = _Look(self._namespace, dict(self._met))
+        for value in apart:
+            look = _Look(self._namespace, dict(self._met), share)
             look.at(value)
-            prints.append((look.print(), value))
-            self._alive.append(value)
-        prints.sort(key=lambda pair: (pair[0].anywhere, pair[0].here))
-        self._here += [found.here for found, _ in prints]
-        self._anywhere += [found.anywhere for found, _ in prints]
+            prints.append(look.print())
+            self._looked, self._opaque = self._looked or look._looked, self._opaque or look._opaque
+            self._left -= share - look._left
+        self._alive += apart
+        prints.sort(key=lambda found: (found.anywhere, found.here))
+        self._here += [found.here for found in prints]
+        self._anywhere += [found.anywhere for found in prints]
 
     def _inside(self, value: Any) -> None:
         kind = type(value)
@@ -218,7 +240,10 @@ class _Look:
         elif isinstance(value, memoryview):
             self._tell(fingerprint(value.tobytes()))
         elif isinstance(value, io.IOBase):
-            self._tell(str(_position(value)))
+            self._file(value)
+        elif module == "tempfile" and isinstance(getattr(value, "file", None), io.IOBase):
+            self._tell(str(value.name))
+            self._file(value.file)
         elif module == "_queue":
             # Nobody can see what waits in it but by taking it out.
             self._tell(secrets.token_hex(8) if value.qsize() else "empty")
@@ -227,19 +252,32 @@ class _Look:
         elif module == "sqlite3" and name == "Connection":
             # What a database in memory holds nobody wants to read here: that it was written to is enough.
             self._is(value)
-            self._tell(str(value.total_changes))
+            self._tell(str(value.total_changes), str(value.in_transaction), str(value.isolation_level))
+            self.at(value.row_factory)
+            self.at(value.text_factory)
         else:
             return False
         return True
 
+    def _file(self, file: Any) -> None:
+        """Tell where a file is, and how much it holds."""
+        self._tell(str(_position(file)))
+        with suppress(OSError, ValueError):
+            found = os.fstat(file.fileno())
+            self._here += [str(found.st_size), str(found.st_mtime_ns)]
+
     def _attributes(self, value: Any) -> None:
         module = type(value).__module__
         held = _attributes_of(value)
+        if isinstance(value, logging.Handler):
+            # Where it writes to is the system's.
+            held.pop("stream", None)
         if module in _OPEN_INSIDE or module == "__main__" or is_of_project(module):
             for key in sorted(held):
                 self._tell(key)
                 self.at(held[key])
             return
+        self._opaque = True
         self._is(value)
         for key in sorted(held):
             if type(held[key]) in _PLAIN:
@@ -270,19 +308,15 @@ def _attributes_of(value: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     try:
         for base in type(value).__mro__:
-            for name in _slots(base):
-                held = getattr(value, name, _ABSENT)
-                if held is not _ABSENT:
-                    found[name] = held
+            # Read as what they are: an empty one would ask `__getattr__`, which may do anything.
+            for name, slot in vars(base).items() if "__slots__" in vars(base) else ():
+                if type(slot) is types.MemberDescriptorType and not name.startswith("__"):
+                    with suppress(AttributeError):
+                        found[name] = slot.__get__(value)
         found |= {key: held for key, held in vars(value).items() if isinstance(key, str)}
     except Exception:  # noqa: BLE001 - whatever a value's own code raises
         return found
     return found
-
-
-def _slots(kind: type) -> tuple[str, ...]:
-    named = vars(kind).get("__slots__", ())
-    return (named,) if isinstance(named, str) else tuple(name for name in named if not name.startswith("__"))
 
 
 def _reduced(value: Any) -> tuple[Any, ...] | None:

@@ -113,6 +113,18 @@ def _read_history(shell: Any) -> dict[str, Any]:
     }
 
 
+# Of the loaded modules those that belong to others: that is asked of thousands several times a step.
+_OF_OTHERS: dict[str, types.ModuleType] = {}
+
+
 def project_modules() -> list[tuple[str, types.ModuleType]]:
     """Return the loaded modules that belong to the person's project: code beside the notebook may hold state."""
-    return [(name, module) for name, module in list(sys.modules.items()) if is_of_project(name)]
+    found: list[tuple[str, types.ModuleType]] = []
+    for name, module in list(sys.modules.items()):
+        if _OF_OTHERS.get(name, found) is module:
+            continue
+        if is_of_project(name):
+            found.append((name, module))
+        elif getattr(module, "__file__", None) is not None:
+            _OF_OTHERS[name] = module
+    return found

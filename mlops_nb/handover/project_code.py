@@ -16,9 +16,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mlops_nb.artifacts import fingerprint, is_of_project
+from mlops_nb.artifacts import CannotFingerprint, fingerprint, is_of_project
+from mlops_nb.handover.groups import UNKNOWN
 from mlops_nb.handover.module_slots import tie
-from mlops_nb.handover.module_state import Imported, code_of, imported_now, variables_of
+from mlops_nb.handover.module_state import (
+    BOUND,
+    MODULE,
+    Imported,
+    code_of,
+    imported_now,
+    parts_of,
+    print_of_part,
+)
 from mlops_nb.handover.object_state import notebook_namespace, print_of
 from mlops_nb.handover.process_state import project_modules
 
@@ -29,8 +38,8 @@ if TYPE_CHECKING:
     from mlops_nb.handover.module_state import Place, Variables
     from mlops_nb.handover.patches import Libraries
 
-MODULE = "@module:"
 CODE = "@code:"
+Told = tuple[str, tuple[tuple[str, str], ...]]
 PROBLEM = "its code holds what a step has changed: a class attribute, a default, a closure or a cache"
 WRITTEN = "its file has been written since it was imported"
 
@@ -101,8 +110,12 @@ class ImportWatch:
         patched
             Attributes that are carried anyway.
         """
-        found = {f"{MODULE}{name}": variables_of(module, self.modules, patched) for name, module in project_modules()}
-        return {name: value for name, value in found.items() if any(value)}
+        return {
+            f"{part}{name}": held
+            for name, module in project_modules()
+            for part, held in parts_of(module, self.modules, patched).items()
+            if any(held)
+        }
 
     def changed_code(self, patched: Collection[Place] = ()) -> dict[str, tuple[str, str]]:
         """Return the modules whose code is not what importing them would make, with its print and why it is not."""
@@ -117,60 +130,102 @@ class ImportWatch:
                 found[name] = (imported.file.content, WRITTEN)
         return found
 
-    def as_imported(self, name: str, *, with_data: bool) -> tuple[str, str] | None:
+    def as_imported(self, name: str, parts: Collection[str]) -> Told | None:
         """Return what tells the import of a module from one that made something else; `None` for an unknown one.
 
         Parameters
         ----------
         name
             The module.
-        with_data
-            Whether its variables count too, because they are not carried.
+        parts
+            Those of its variables that count too, because they are not carried.
         """
         imported = self.modules.get(name)
         if imported is None:
             return None
         held = {key: print_.anywhere for key, print_ in imported.code.items() if print_.anywhere}
-        return fingerprint(held), imported.data.anywhere if with_data else ""
+        data = {part: imported.data[part].anywhere for part in sorted(parts) if part in imported.data}
+        return fingerprint(held), tuple(data.items())
 
-    def made_something_else(self, told: Mapping[str, tuple[str, str]]) -> list[str]:
+    def told_of_imports(self, changed: Collection[str], stays: Collection[str]) -> dict[str, Told]:
+        """Return what tells the imports of the project's modules from ones that would make something else.
+
+        Parameters
+        ----------
+        changed
+            The modules whose code has changed since.
+        stays
+            Names of what cannot be carried: of modules among them the variables are those that the import makes.
+        """
+        found = {}
+        for name, _ in project_modules():
+            told = self.as_imported(name, [part for part in (MODULE, BOUND) if f"{part}{name}" in stays])
+            if told is not None and name not in changed:
+                found[f"{CODE}{name}"] = told
+        return found
+
+    def made_something_else(self, told: Mapping[str, Told]) -> list[str]:
         """Return those names under which is told what the import of a module made that made something else here."""
         found = []
         for name, (code, data) in told.items():
-            here = self.as_imported(name.removeprefix(CODE), with_data=bool(data))
+            here = self.as_imported(name.removeprefix(CODE), dict(data))
             if here is not None and here != (code, data):
                 found.append(name)
         return sorted(found)
 
-    def is_as_imported(self, name: str) -> bool:
-        """Say whether the variables of a module are what they were when it had been imported."""
-        module, imported = sys.modules.get(name), self.modules.get(name)
-        if module is None or imported is None:
+    def comes_by_import(self, name: str) -> bool:
+        """Say whether what has this name is variables of a module that importing it makes as they are."""
+        part, module_name = _parted(name)
+        module, imported = sys.modules.get(module_name), self.modules.get(module_name)
+        if module is None or imported is None or part not in imported.data:
             return False
-        return imported.data == print_of(variables_of(module, self.modules), notebook_namespace())
+        parts = parts_of(module, self.modules)
+        # Where nobody can look into a thing, a variable beside it that has changed says that it may have changed too.
+        asked = (MODULE, BOUND) if part == BOUND and imported.data[part].opaque else (part,)
+        return all(imported.data.get(key) == print_of_part(parts[key]) for key in asked)
 
-    def put(self, name: str, value: Variables, *, alone: bool) -> None:
+    def put(self, name: str, value: Variables, known: str) -> None:
         """Put back into a module what was carried of it, and take out what is no longer in it.
 
         Parameters
         ----------
         name
-            The module.
+            That of the module, and before it the part.
         value
             What `variables` returned for it.
-        alone
-            Whether nothing else shares its objects: what the import has made stays then, if it is the same.
+        known
+            The fingerprint that it was carried with, if nothing else shares its objects: what the import has made
+            stays then, if it is the same.
         """
-        module = importlib.import_module(name)
-        here = variables_of(module, self.modules)
-        shell = notebook_namespace()
-        if alone and print_of(here, shell).anywhere == print_of(value, shell).anywhere:
+        part, module_name = _parted(name)
+        module = importlib.import_module(module_name)
+        here = parts_of(module, self.modules).get(part, ((), (), ()))
+        if known and (known == _print(here) or (known.startswith(UNKNOWN) and _alike(here, value))):
             return
         now, (carried, deleted, held_by_code) = dict(here[0]), value
         for gone in (*(own for own in now if own not in dict(carried)), *deleted):
             vars(module).pop(gone, None)
         vars(module).update(carried)
         tie(module, {id(now[own]): dict(carried)[own] for own in held_by_code if own in now})
+
+
+def _print(variables: Variables) -> str | None:
+    try:
+        return fingerprint(variables, namespace=notebook_namespace())
+    except (CannotFingerprint, RecursionError):
+        return None
+
+
+def _alike(one: Variables, other: Variables) -> bool:
+    """Say whether variables without a fingerprint are the same as far as anyone can look."""
+    shell = notebook_namespace()
+    return print_of(one, shell).anywhere == print_of(other, shell).anywhere
+
+
+def _parted(name: str) -> tuple[str, str]:
+    """Return the part and the module that a name stands for under which variables of a module are carried."""
+    part, colon, module = name.partition(":")
+    return f"{part}{colon}", module
 
 
 def watch_imports() -> ImportWatch:

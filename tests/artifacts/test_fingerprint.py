@@ -8,6 +8,7 @@ import os
 import pickle
 import subprocess
 import sys
+import time
 from collections import Counter, OrderedDict, defaultdict, deque
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -636,3 +637,46 @@ def test_a_set_that_holds_its_owner_has_a_fingerprint() -> None:
     assert fingerprint(circle("n")) == fingerprint(circle("n"))
     assert fingerprint(circle("n", "m", "o")) == fingerprint(circle("n", "o", "m"))
     assert len({fingerprint(circle(*keys)) for keys in (("n",), ("m",), ("n", "m"), ("n", "m", "o"))}) == 4
+
+
+class Cell:
+    """Is found in sets by its identity, and holds sets of others."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.near: set[Cell] = set()
+        self.groups: list[set[Cell]] = []
+
+
+def grid(side: int, *, far: str = "far") -> list[Cell]:
+    cells = {(x, y): Cell(f"{x} {y}") for x in range(side) for y in range(side)}
+    cells[side - 1, side - 1].name = far
+    for (x, y), cell in cells.items():
+        near = (cells.get(place) for place in ((x + 1, y), (x - 1, y), (x, y + 1), (x, y - 1)))
+        cell.near = {other for other in near if other is not None}
+        cell.groups = [cell.near, set(cells.values())]
+    return list(cells.values())
+
+
+def test_sets_that_lead_into_each_other_cost_no_more_than_as_many_objects() -> None:
+    first, other = grid(6), grid(6, far="farther")
+
+    started = time.process_time()
+    assert fingerprint(first) == fingerprint(grid(6))
+    assert fingerprint(first) != fingerprint(other)
+    assert time.process_time() - started < 20
+
+    first[5].near.discard(next(iter(first[5].near)))
+    assert fingerprint(first) != fingerprint(grid(6))
+
+
+def test_deep_nests_of_sets_have_a_fingerprint_that_the_innermost_counts_in() -> None:
+    def nest(depth: int, inside: Any) -> Any:
+        for _ in range(depth):
+            inside = frozenset({inside, (inside, "again")})
+        return inside
+
+    started = time.process_time()
+    assert fingerprint(nest(40, "x")) == fingerprint(nest(40, "x"))
+    assert differ(nest(40, "x"), nest(40, "y"), nest(41, "x"))
+    assert time.process_time() - started < 20

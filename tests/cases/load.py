@@ -16,6 +16,7 @@ The files beside this one, one for each group of hazards, hold the cases as text
 A case starts at `### name`; the next line is its meaning, then come header lines, all optional:
 
     expect: equal                      the result is that of the notebook, however it is done (the default)
+    expect: apart                      equal, and no steps share a kernel
     expect: fused                      equal, and steps share a kernel because a value cannot leave its process
     expect: refused MN303 because ...  nothing can keep it right, and this diagnostic says so
     expect: fails ValueError because . nothing can keep it right, and a step ends with this exception
@@ -58,7 +59,7 @@ _REFUSED = re.compile(r"refused (MN\d{3}) because (.+)")
 
 _FAILS = re.compile(r"fails (\w+) because (.+)")
 
-Expect = Literal["equal", "fused", "refused", "fails"]
+Expect = Literal["equal", "apart", "fused", "refused", "fails"]
 
 
 class CaseCell(NamedTuple):
@@ -223,13 +224,15 @@ def _parse_header(where: str, lines: list[str]) -> dict[str, Any]:
 
 
 def _parse_expect(where: str, text: str) -> dict[str, Any]:
-    if text in {"equal", "fused"}:
+    if text in {"equal", "apart", "fused"}:
         return {"expect": text}
     if refused := _REFUSED.fullmatch(text):
         return {"expect": "refused", "diagnostic": refused[1], "reason": refused[2]}
     if fails := _FAILS.fullmatch(text):
         return {"expect": "fails", "diagnostic": fails[1], "reason": fails[2]}
-    message = f"{where}: `expect: {text}` is neither `equal`, `fused`, `refused MN123 because ...` nor `fails ...`."
+    message = (
+        f"{where}: `expect: {text}` is none of `equal`, `apart`, `fused`, `refused MN123 because ...`, `fails ...`."
+    )
     raise ValueError(message)
 
 

@@ -138,7 +138,7 @@ def test_overridden_parameters_are_declared_and_matter(case: Case) -> None:
         ("### a\n===\n1", "what the case means"),
         ("### a\n# Means.\n", "no cell"),
         ("### a\n# Means.\nexpects: equal\n===\n1", "no header line"),
-        ("### a\n# Means.\nexpect: refused MN306\n===\n1", "neither"),
+        ("### a\n# Means.\nexpect: refused MN306\n===\n1", "none of"),
         ("### a\n# Means.\n===\n### b\n1", "b: the line below the name"),
     ],
 )

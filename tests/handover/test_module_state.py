@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import types
 from typing import TYPE_CHECKING
 
 import pytest
 
 from mlops_nb.artifacts import is_of_project
+from mlops_nb.handover.process_state import project_modules
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,7 +84,9 @@ import sys
 from mlops_nb.handover.project_code import watch_imports
 watch = watch_imports()
 import ordinary
-print(watch.as_imported("ordinary", with_data=True), watch.changed_code(), watch.is_as_imported("ordinary"))
+parts = ("@module:", "@bound:")
+by_import = all(watch.comes_by_import(f"{part}ordinary") for part in parts if part in watch.modules["ordinary"].data)
+print(watch.as_imported("ordinary", parts), watch.changed_code(), by_import)
 """
 
 
@@ -103,6 +107,50 @@ def test_two_processes_tell_the_same_of_a_module(more: str, same: bool, tmp_path
 
     assert (one == other) is same
     assert one.endswith("{} True\n")
+
+
+MODELS = """
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class User(Base):
+    __tablename__ = "user"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    orders: Mapped[list["Order"]] = relationship(back_populates="user")
+
+
+class Order(Base):
+    __tablename__ = "order"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
+    user: Mapped[User] = relationship(back_populates="orders")
+"""
+
+
+def test_two_processes_tell_the_same_of_mapped_classes_and_looking_at_them_changes_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("sqlalchemy")
+    (tmp_path / "ordinary.py").write_text(MODELS)
+    one = told(tmp_path, "1")
+
+    assert one == told(tmp_path, "2")
+    assert one.endswith("{} True\n")
+
+
+def test_the_notebook_that_multiprocessing_runs_again_is_no_module_of_the_project() -> None:
+    assert not is_of_project("__mp_main__", "/home/a/model.py")
+
+
+def test_a_module_counts_as_the_projects_when_its_name_stands_for_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed, own = types.ModuleType("helpers_of"), types.ModuleType("helpers_of")
+    installed.__file__, own.__file__ = f"{sys.prefix}/helpers_of.py", "/home/a/helpers_of.py"
+    for module, found in ((installed, []), (own, [("helpers_of", own)]), (installed, [])):
+        monkeypatch.setitem(sys.modules, "helpers_of", module)
+        assert [pair for pair in project_modules() if pair[0] == "helpers_of"] == found
 
 
 @pytest.mark.parametrize(
