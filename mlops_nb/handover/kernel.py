@@ -36,6 +36,7 @@ from mlops_nb.handover.covariables import Process, came_back_different, freeze, 
 from mlops_nb.handover.launched import reaching_joblib
 from mlops_nb.handover.outside import Outside
 from mlops_nb.handover.patches import ACTIVE, PATCHES, STAYS_ACTIVE, Libraries, mock_is_active
+from mlops_nb.handover.process_bound import ACTS_AT_ITS_END, end_quietly
 from mlops_nb.handover.process_state import (
     HISTORY,
     NOBODY_LOOKED,
@@ -275,6 +276,8 @@ def end(
         *(Covariable((f"{CODE}{name}",), print_, problem=why) for name, (print_, why) in changed_code.items()),
         *_running(session, namespace),
     )
+    if any(item.problem.endswith(ACTS_AT_ITS_END) for item in changed):
+        end_quietly(namespace)
     held |= told | {name: None for item in changed for name in item.names if name not in held}
     before = session.state.by_name()
     delta = Delta(
