@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from mlops_nb.errors import MlopsNbError
 from mlops_nb.execution.data_verdicts import unapproved
 from mlops_nb.execution.events import RunEvent
+from mlops_nb.execution.file_times import put_in_order
 from mlops_nb.execution.notebook_run import Kernels, Limits, Outcome, Session, run_notebook
 from mlops_nb.execution.pausing import StepHeld, held_by, settle
 from mlops_nb.execution.resources import lacking
@@ -225,6 +226,7 @@ def _execute(  # noqa: PLR0913 - what a step's execution takes
     refused = lacking(step.settings) or unapproved(step, around)
     outcome = Outcome(ended=refused) if refused else None if live else blocked(planned, state)
     if outcome is None:
+        put_in_order(planned, around)
         try:
             outcome = _tries(planned, state, place, around, kernel, on_cell, live=live)
         except OSError as error:

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
 EVIDENCE_MIME = "application/vnd.mlops-nb.evidence+json"
+_KINDS_OF_FILES = ("read", "written", "asked", "timed", "dated", "imported")
 _KEPT = "_mlops_nb_session"
 _BASELINE = "_mlops_nb_baseline"
 _P = ParamSpec("_P")
@@ -290,12 +291,9 @@ def end(
     root = store.url
     evidence = {
         "delta": digest,
-        "read_files": session.files.seen(session.files.read, [root]),
-        "written_files": session.files.seen(session.files.written, [root]),
+        **{f"{kind}_files": session.files.seen(getattr(session.files, kind), [root]) for kind in _KINDS_OF_FILES},
         # Folders that were taken away, or tried to be, and are there.
         "emptied_files": [path for path in session.files.seen(session.files.emptied, [root]) if Path(path).is_dir()],
-        "asked_files": session.files.seen(session.files.asked, [root]),
-        "imported_files": session.files.seen(session.files.imported, [root]),
         "variables": sorted(session.files.variables),
         "unpickled": sorted(session.files.unpickled),
         "in_workers": sorted(reaching_joblib(namespace)) if session.files.in_workers else [],
