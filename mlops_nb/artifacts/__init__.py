@@ -10,7 +10,7 @@ from mlops_nb.artifacts.fingerprint import (
     has_hooks,
     quiet_reduce,
 )
-from mlops_nb.artifacts.fingerprint_code import code_globals, made_by_hand, stateless
+from mlops_nb.artifacts.fingerprint_code import by_body, code_globals, made_by_hand, stateless
 from mlops_nb.artifacts.fingerprint_data import memory_owner
 from mlops_nb.artifacts.fingerprint_trace import MemoryPlace, Trace
 from mlops_nb.artifacts.formats import JSON, PARQUET, PICKLE, PNG, SKOPS, SVG, CannotStore, type_name
@@ -56,6 +56,7 @@ __all__ = [
     "UntrustedModel",
     "audit",
     "behind",
+    "by_body",
     "closed_again",
     "code_globals",
     "constant_at",

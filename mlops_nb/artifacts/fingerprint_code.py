@@ -62,6 +62,11 @@ def _importable(value: Any) -> bool:
     return found is value
 
 
+def by_body(kind: type) -> bool:
+    """Say whether a class is what its body says: no module holds it, so that nobody else can import it."""
+    return kind.__module__ == "__main__" or not _importable(kind)
+
+
 def made_by_hand(module: types.ModuleType) -> bool:
     """Say whether a module did not come from an import: nobody else can import it then."""
     return getattr(module, "__spec__", None) is None and module.__name__ != "__main__"
@@ -196,13 +201,14 @@ def cached_property(walker: Walker, given: functools.cached_property[Any]) -> No
 def class_(walker: Walker, value: type) -> None:
     """Hash a class by name where a module holds it, by its body otherwise."""
     known = walker.classes.get(value)
-    if known is None and value.__module__ != "__main__" and _importable(value):
+    if known is None and not by_body(value):
         walker.trace.modules.add(value.__module__)
         known = walker.classes[value] = part("class", f"{value.__module__}.{value.__qualname__}".encode())
     if known is not None:
         walker.gathered += known
         return
-    if walker.met(value):
+    # What is set on it through one instance is seen through all others, though no name leads to it.
+    if walker.met(value) or walker.been_through(value):
         return
     walker.tag("class body", value.__qualname__.encode())
     walker.walk(type(value))

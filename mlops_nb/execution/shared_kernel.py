@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from mlops_nb.execution.notebook_run import Outcome
-from mlops_nb.pipeline import needed
+from mlops_nb.pipeline import needed, of_process, staying, uses, without
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from mlops_nb.execution.step_record import Surroundings
     from mlops_nb.handover import Covariable, State
     from mlops_nb.pipeline import PlannedStep
-    from mlops_nb.steps import Step
 
 # So many places are named where a notice gives its reason.
 _FEW = 2
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-def stays(planned: PlannedStep, around: Surroundings) -> set[str]:
-    """Return the names that a step left in its kernel and that nothing can take out of it."""
-    changed = around.progress.deltas[planned.name].changed
-    return {name for item in changed if item.problem for name in item.names}
+def stays(planned: PlannedStep, around: Surroundings, before: Mapping[str, str] = NOTHING) -> dict[str, str]:
+    """Return the names in a step's kernel that nothing can take out of it, each with the reason.
+
+    `before` are those that steps before it have left there.
+    """
+    return without(before, planned.step) | staying(around.progress.deltas[planned.name])
 
 
-def tie(planned: PlannedStep, following: list[PlannedStep]) -> str:
-    """Return what ties these steps to one process, and where the code does."""
+def tie(planned: PlannedStep, following: list[PlannedStep], held: Mapping[str, str]) -> str:
+    """Return what ties these steps to one process and why, or where the code does."""
+    if held:
+        names = ", ".join(f"`{shown(name)}`" for name in sorted(held))
+        return f"{names} cannot leave its process ({'; '.join(sorted(set(held.values()))[:_FEW])})"
     steps = [step.step for step in (planned, *following)]
     numbers = {cell.id: cell.index + 1 for step in steps for cell in step.cells}
     ties = [(place, "changes the process for good") for step in steps for place in step.binds]
@@ -38,22 +44,31 @@ def tie(planned: PlannedStep, following: list[PlannedStep]) -> str:
     return " and ".join(told) or "a value cannot leave its process"
 
 
-def of_process(name: str) -> bool:
-    """Say whether a name stands for state of the process, which any step may meet without naming it."""
-    return name.startswith("@")
-
-
 def shown(name: str) -> str:
     """Return a name as a person knows it: of what a module's code holds, the module's."""
     return name.rpartition(":")[2] if of_process(name) else name
 
 
-def uses(step: Step, between: list[PlannedStep], stays: set[str]) -> bool:
-    """Say whether a step may use one of these names as they were before the steps between."""
-    bound = {name for earlier in between for name in earlier.step.flow.surely}
-    if any(map(of_process, stays)):
-        return True
-    return bool((stays - bound) & step.reads) or (step.flow.barrier != () and bool(stays - bound))
+def last_using(following: list[PlannedStep], stays: Mapping[str, str], kernel: str, shared: Mapping[str, str]) -> int:
+    """Return how many of the steps that follow go on in a kernel: up to the last that uses what stays in it.
+
+    Parameters
+    ----------
+    following
+        The steps after the one that ran last.
+    stays
+        What cannot leave the kernel, with the reason.
+    kernel
+        The name of the kernel's first step.
+    shared
+        Which steps share a kernel by what their text says, by the first of them.
+    """
+    last = 0
+    for number, step in enumerate(following, start=1):
+        if shared.get(step.name) == kernel or uses(step.step, stays):
+            last = number
+        stays = without(stays, step.step)
+    return last
 
 
 def _stuck(planned: PlannedStep, state: State) -> Iterator[tuple[Covariable, list[str]]]:

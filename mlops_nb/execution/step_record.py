@@ -145,6 +145,18 @@ class Progress:
         uses = [FileUse.of((), evidence.writes_files) for evidence in ran]
         return [path for path in found if any(use.disturbs(FileUse.of((), (path,))) for use in uses)]
 
+    def writers(self, plan: Plan, name: str) -> dict[str, str]:
+        """Return the files that the steps before one left, each with the last step that wrote it."""
+        with self.lock:
+            before = [planned.name for planned in plan.steps[: plan.steps.index(plan.step(name))]]
+            return {path: step for step in before for path in self.files.get(step, {})}
+
+    def of_several_steps(self, plan: Plan, name: str, files: Iterable[str]) -> tuple[str, ...]:
+        """Return those of the files that steps before one left, unless one step left them all."""
+        writers = self.writers(plan, name)
+        found = sorted(path for path in files if path in writers)
+        return tuple(found) if len({writers[path] for path in found}) > 1 else ()
+
     def lost_before(self, plan: Plan, name: str, folder: Path) -> set[str]:
         """Return the steps before one that left a file which it reads and which a later step has written since."""
         with self.lock:
@@ -177,7 +189,7 @@ class Surroundings:
     progress: Progress = field(default_factory=Progress)
 
 
-_KINDS_OF_FILES = ("read", "written", "asked", "emptied")
+_KINDS_OF_FILES = ("read", "written", "asked", "emptied", "timed", "dated")
 
 
 def succeeded(  # noqa: PLR0913, PLR0917 - what a result consists of
@@ -235,6 +247,8 @@ def succeeded(  # noqa: PLR0913, PLR0917 - what a result consists of
         writes_files=tuple(files["written"]),
         # What it opened as well, it has not only asked for.
         asks_files=tuple(sorted(set(files["asked"]) - set(files["read"]) - set(files["written"]))),
+        asks_times=around.progress.of_several_steps(around.plan, planned.name, files["timed"]),
+        sets_times=tuple(files["dated"]),
         variables=tuple(sorted(set(outcome.evidence["variables"]) - set(planned.step.variables))),
         stays={name: item.problem for item in delta.changed if item.problem for name in item.names},
         outside=(*outcome.evidence.get("outside", ()), *_unseen(planned.step, state, outcome)),

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Self
 from mlops_nb.errors import MlopsNbError
 from mlops_nb.execution.data_verdicts import unapproved
 from mlops_nb.execution.events import RunEvent
+from mlops_nb.execution.file_times import put_in_order
 from mlops_nb.execution.notebook_run import Kernels, Limits, Outcome, Session, run_notebook
 from mlops_nb.execution.pausing import StepHeld, held_by, settle
 from mlops_nb.execution.resources import lacking
-from mlops_nb.execution.shared_kernel import blocked, shown, stays, tie, uses
+from mlops_nb.execution.shared_kernel import blocked, last_using, shown, stays, tie
 from mlops_nb.execution.step_record import Surroundings, succeeded
 from mlops_nb.handover import CAME_BACK_DIFFERENT, CameBackDifferent
 from mlops_nb.metadata import StepEnd, StepStart
@@ -140,15 +141,10 @@ def _go_on_in(kernel: _Kernel, planned: PlannedStep, around: Surroundings) -> No
     told = False
     while True:
         following = steps[position + 1 :]
-        while following and not (
-            shared.get(following[-1].name) == planned.name or uses(following[-1].step, following[:-1], held)
-        ):
-            following.pop()
+        following = following[: last_using(following, held, planned.name, shared)]
         if not following:
             return
-        names = ", ".join(f"`{shown(name)}`" for name in sorted(held))
-        why = f"{names} cannot leave its process" if names else tie(planned, following)
-        text = f"[MN305] {why}; the steps from `{planned.name}` on share one kernel"
+        text = f"[MN305] {tie(planned, following, held)}; the steps from `{planned.name}` on share one kernel"
         if not told:
             around.listen(RunEvent("notice", around.run, planned.name, text=text))
             told = True
@@ -167,7 +163,7 @@ def _go_on_in(kernel: _Kernel, planned: PlannedStep, around: Surroundings) -> No
             _execute(step, state, around, kernel, live=True)
         except StepFailed:
             return
-        held = (held - step.step.flow.surely) | stays(step, around)
+        held = stays(step, around, held)
 
 
 def reuse_cached(around: Surroundings) -> None:
@@ -230,6 +226,7 @@ def _execute(  # noqa: PLR0913 - what a step's execution takes
     refused = lacking(step.settings) or unapproved(step, around)
     outcome = Outcome(ended=refused) if refused else None if live else blocked(planned, state)
     if outcome is None:
+        put_in_order(planned, around)
         try:
             outcome = _tries(planned, state, place, around, kernel, on_cell, live=live)
         except OSError as error:

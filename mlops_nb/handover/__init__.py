@@ -4,10 +4,11 @@ from mlops_nb.handover.ambient import STREAMS
 from mlops_nb.handover.covariables import CAME_BACK_DIFFERENT, Process, described, freeze, thaw, variables
 from mlops_nb.handover.kernel import EVIDENCE_MIME, CameBackDifferent, begin, end, go_on, prepare
 from mlops_nb.handover.pickling import Identities
-from mlops_nb.handover.process_bound import CannotLeaveProcess
+from mlops_nb.handover.process_bound import ACTS_AT_ITS_END, CannotLeaveProcess
 from mlops_nb.handover.state import Covariable, Delta, State
 
 __all__ = [
+    "ACTS_AT_ITS_END",
     "CAME_BACK_DIFFERENT",
     "EVIDENCE_MIME",
     "STREAMS",

@@ -203,6 +203,11 @@ def only_whether(frame: FrameType) -> bool:
     return frame.f_code.co_name in _WHETHER and _whose(frame.f_code.co_filename) is _Code.PATHS
 
 
+def only_size(frame: FrameType) -> bool:
+    """Say whether who calls the system's function asks of a file how large it is, and not how old."""
+    return frame.f_code.co_name == "getsize"
+
+
 def asked_by_notebook(question: str, frame: FrameType | None) -> bool | None:
     """Say of a question of the notebook's whether only the path's being there counts; `None` when nobody of it asked.
 

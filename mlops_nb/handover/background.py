@@ -12,6 +12,7 @@ import functools
 import os
 import sys
 import threading
+import types
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,7 +23,6 @@ from typing import TYPE_CHECKING, Any
 from mlops_nb.artifacts import is_of_project
 
 if TYPE_CHECKING:
-    import types
     from collections.abc import Iterator
 
 RUNNING = "@running:"
@@ -120,12 +120,42 @@ def _scheduled(namespace: dict[str, Any]) -> Iterator[str]:
                 break
             coroutine = getattr(coroutine, "cr_await", None)
     for handle in getattr(loop, "_scheduled", ()):
-        callback = getattr(handle, "_callback", None)
-        while isinstance(callback, functools.partial):
-            callback = callback.func
-        module = getattr(callback, "__module__", None) or type(getattr(callback, "__self__", None)).__module__
-        if callback is not None and not handle.cancelled() and module.split(".")[0] not in _OF_KERNEL:
+        callback = _unwrapped(getattr(handle, "_callback", None))
+        # Whose list it is that `append` lets grow nobody can say.
+        counts = (
+            isinstance(callback, types.BuiltinFunctionType)
+            and type(callback.__self__).__module__.split(".")[0] not in _OF_KERNEL
+        ) or any(_is_code_of_ours(value, namespace) for value in _called(handle))
+        if counts and not handle.cancelled():
             yield f"the call of {getattr(callback, '__name__', 'a function')}"
+
+
+def _called(handle: Any) -> Iterator[Any]:
+    """Yield what an event loop is to call, what it hands over, and what an object of a library calls in turn."""
+    waiting = [getattr(handle, "_callback", None), *(getattr(handle, "_args", None) or ())]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, functools.partial):
+            waiting += [value.func, *value.args, *value.keywords.values()]
+            continue
+        yield value
+        owner = getattr(value, "__self__", None)
+        if owner is not None and type(owner).__module__.split(".")[0] not in _OF_KERNEL:
+            yield from list(getattr(owner, "__dict__", {}).values())
+
+
+def _unwrapped(callback: Any) -> Any:
+    while isinstance(callback, functools.partial):
+        callback = callback.func
+    return callback
+
+
+def _is_code_of_ours(value: Any, namespace: dict[str, Any]) -> bool:
+    """Say whether a value is code of the notebook or the project."""
+    frame = getattr(value, "cr_frame", None)
+    if frame is not None:
+        return frame.f_globals is namespace or is_of_project(str(frame.f_globals.get("__name__")))
+    return callable(value) and (_is_ours(value, namespace) or _is_ours(type(value), namespace))
 
 
 def _processes(namespace: dict[str, Any], known: frozenset[int]) -> Iterator[str]:

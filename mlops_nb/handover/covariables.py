@@ -26,7 +26,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mlops_nb.artifacts import IMMUTABLE, Trace, is_of_project, memory_owner, pack, stateless, unpack
+from mlops_nb.artifacts import IMMUTABLE, Trace, by_body, is_of_project, memory_owner, pack, stateless, unpack
 from mlops_nb.errors import MlopsNbError
 from mlops_nb.handover.groups import UNKNOWN, Group, deeply, groups_of
 from mlops_nb.handover.pickling import Identities, dumps
@@ -299,8 +299,10 @@ def described(value: Any) -> str:
 
 def _is_root(value: Any) -> bool:
     """Say whether a value is an object that can change and that others may hold."""
-    if type(value) in _NEVER_ROOTS or isinstance(value, type | types.ModuleType | BaseException):
+    if type(value) in _NEVER_ROOTS or isinstance(value, types.ModuleType | BaseException):
         return False
+    if isinstance(value, type):
+        return by_body(value)
     if type(value) is types.FunctionType:
         return not stateless(value)
     module = type(value).__module__

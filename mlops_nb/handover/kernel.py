@@ -37,6 +37,7 @@ from mlops_nb.handover.launched import reaching_joblib
 from mlops_nb.handover.module_state import BOUND, MODULE
 from mlops_nb.handover.outside import Outside
 from mlops_nb.handover.patches import ACTIVE, PATCHES, STAYS_ACTIVE, Libraries, mock_is_active
+from mlops_nb.handover.process_bound import ACTS_AT_ITS_END, end_quietly
 from mlops_nb.handover.process_state import (
     HISTORY,
     NOBODY_LOOKED,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 EVIDENCE_MIME = "application/vnd.mlops-nb.evidence+json"
+_KINDS_OF_FILES = ("read", "written", "asked", "timed", "dated", "imported")
 _KEPT = "_mlops_nb_session"
 _BASELINE = "_mlops_nb_baseline"
 _P = ParamSpec("_P")
@@ -279,6 +281,8 @@ def end(
         *(Covariable((f"{CODE}{name}",), print_, problem=why) for name, (print_, why) in changed_code.items()),
         *_running(session, namespace),
     )
+    if any(item.problem.endswith(ACTS_AT_ITS_END) for item in changed):
+        end_quietly(namespace)
     held |= told | {name: None for item in changed for name in item.names if name not in held}
     before = session.state.by_name()
     delta = Delta(
@@ -291,12 +295,9 @@ def end(
     root = store.url
     evidence = {
         "delta": digest,
-        "read_files": session.files.seen(session.files.read, [root]),
-        "written_files": session.files.seen(session.files.written, [root]),
+        **{f"{kind}_files": session.files.seen(getattr(session.files, kind), [root]) for kind in _KINDS_OF_FILES},
         # Folders that were taken away, or tried to be, and are there.
         "emptied_files": [path for path in session.files.seen(session.files.emptied, [root]) if Path(path).is_dir()],
-        "asked_files": session.files.seen(session.files.asked, [root]),
-        "imported_files": session.files.seen(session.files.imported, [root]),
         "variables": sorted(session.files.variables),
         "unpickled": sorted(session.files.unpickled),
         "in_workers": sorted(reaching_joblib(namespace)) if session.files.in_workers else [],

@@ -24,6 +24,7 @@ from mlops_nb.handover.asked import (
     is_of_nobody,
     listen_to_questions,
     looks_up_by_hand,
+    only_size,
     only_whether,
     path_asked,
 )
@@ -53,6 +54,8 @@ _MOST_ASKED = 1000
 _ASKS_MUCH = "asks for more paths outside of the project than can be told"
 # What takes away the name that comes first, there or not.
 _TAKES_AWAY = frozenset({"os.remove", "os.rmdir", "os.rename", "shutil.rmtree", "shutil.move"})
+# What has a time set, or keeps the one that it had under another name.
+_GIVES_A_TIME = frozenset({"os.utime", "os.rename", "shutil.move"})
 # What `mlops_nb.step` raises: a notebook that is read for a step of it is input, as no other notebook is.
 _STEP = "mlops_nb.step"
 _LOADS, _IMPORTS_COMPILED = "ctypes.dlopen", "import"
@@ -113,7 +116,7 @@ def _takes_a_folder_away(frame: FrameType) -> bool:
 
 _KINDS = (
     *("read", "written", "asked", "imported", "emptied", "variables", "unpickled", "done"),
-    *("new", "used", "looked_through", "by_hand"),
+    *("new", "used", "looked_through", "by_hand", "timed", "dated"),
 )
 
 
@@ -137,6 +140,8 @@ class Outside:
         self._used = self._sinks["used"]
         self._looked_through = self._sinks["looked_through"]
         self._by_hand = self._sinks["by_hand"]
+        self.timed = self._sinks["timed"]
+        self.dated = self._sinks["dated"]
         self._launched = launched()
         self.in_workers = False
         self.listening = False
@@ -188,8 +193,7 @@ class Outside:
         with suppress(OSError):
             there.add(os.path.join(os.getcwd(), "here"))  # noqa: PTH109, PTH118
         self.asked -= self.read | {path for path in written if not self._passed(path)}
-        if self.asked:
-            self.asked -= {str(above) for path in there for above in Path(path).parents}
+        self.asked -= {str(above) for path in there for above in Path(path).parents}
         every = set(os.environ)
         if every <= self.variables:
             # It copied the environment, for a program say.
@@ -233,6 +237,8 @@ class Outside:
             return
         if not whether:
             self._note("read", path)
+            if not only_size(frame):
+                self._note("timed", path)
         elif len(self.asked) < _MOST_ASKED:
             self._note("asked", path)
         elif near:
@@ -241,7 +247,10 @@ class Outside:
             self._note("done", _ASKS_MUCH)
 
     def _is_known(self, path: str, question: str, frame: FrameType) -> bool:
-        return path in self.read or (path in self.asked and (question == "access" or only_whether(frame)))
+        whether = question == "access" or only_whether(frame)
+        if path in self.read:
+            return path in self.timed or whether or only_size(frame)
+        return path in self.asked and whether
 
     def _looks_up(self, name: str) -> None:
         """Note which variable of the environment the notebook looks up."""
@@ -296,11 +305,20 @@ class Outside:
     def _moves(self, event: str, arguments: tuple[Any, ...], frame: FrameType) -> None:
         """Note what is renamed, copied, made or removed: both names are written, as far as an order is concerned."""
         makes = event == _MAKES and _makes_unless_there(frame)
-        for position, path in enumerate(moved(event, arguments)):
+        paths = moved(event, arguments)
+        if event in _GIVES_A_TIME and self._is_given_a_time(event, arguments, paths):
+            self.dated.update(paths)
+        for position, path in enumerate(paths):
             takes_away = position == 0 and event in _TAKES_AWAY
             if takes_away:
                 self._note("emptied", path)
             self._writes(path, takes_away=takes_away, unless_there=makes)
+
+    def _is_given_a_time(self, event: str, arguments: tuple[Any, ...], paths: list[str]) -> bool:
+        """Say whether a file is of another time now than of that at which the step wrote it."""
+        if event == "os.utime":
+            return any(arguments[1:3])
+        return bool(paths) and (paths[0] not in self.written or paths[0] in self.dated)
 
     def _opens(self, path: str, reads: bool, writes: bool, frame: FrameType) -> None:  # noqa: FBT001
         """Note an opened file; of one with code, whether a module was imported from it."""
@@ -322,6 +340,7 @@ class Outside:
         if reads:
             self._note("read", path)
         if writes:
+            self.dated.discard(path)
             self._writes(path)
 
     def _writes(self, path: str, *, takes_away: bool = False, unless_there: bool = False) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import sys
 import types
 from typing import TYPE_CHECKING, Any
 
-from mlops_nb.artifacts import has_hooks, made_by_hand
+from mlops_nb.artifacts import has_hooks, is_of_project, made_by_hand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,6 +16,10 @@ if TYPE_CHECKING:
 
 class CannotLeaveProcess(Exception):  # noqa: N818 - told to the caller as a fact
     """The value is tied to its process: an open file, a generator, a lock, a connection."""
+
+
+# How the reason ends why an object stays in its process whose end runs the notebook's code.
+ACTS_AT_ITS_END = "when it ends, and each copy would"
 
 
 # Types that pickle refuses, or worse, accepts and gives back as something else.
@@ -69,9 +75,19 @@ def check(value: Any, namespace: Mapping[str, Any]) -> None:
         message = f"{kind.__name__} says itself what pickle sees of it, so a copy may be another"
     elif kind.__name__ in _BOUND_TO_PROCESS and kind.__module__ in _BOUND_TO_PROCESS[kind.__name__]:
         message = f"a {kind.__name__} lives in its process only"
+    elif acts_at_its_end(kind, namespace):
+        message = f"a {kind.__name__} runs its `__del__` {ACTS_AT_ITS_END}"
     else:
         return
     raise CannotLeaveProcess(message)
+
+
+def acts_at_its_end(kind: type, namespace: Mapping[str, Any]) -> bool:
+    """Say whether code of the notebook or the project runs when an instance ends: once, where the notebook ends it."""
+    hook = next((vars(base)["__del__"] for base in kind.__mro__ if "__del__" in vars(base)), None)
+    return isinstance(hook, types.FunctionType) and (
+        hook.__globals__ is namespace or hook.__module__ == "__main__" or is_of_project(hook.__module__)
+    )
 
 
 def _check_class(kind: type, namespace: Mapping[str, Any]) -> None:
@@ -105,3 +121,17 @@ def _check_exception(error: BaseException, namespace: Mapping[str, Any]) -> None
     ):
         message = f"a {type(error).__name__} leaves its traceback, its cause or its arguments behind"
         raise CannotLeaveProcess(message)
+
+
+def end_quietly(namespace: Mapping[str, Any]) -> None:
+    """See to it that what has not ended when this process does acts no more: the notebook goes on elsewhere."""
+    atexit.unregister(_keep)
+    atexit.register(_keep, namespace)
+
+
+def _keep(namespace: Mapping[str, Any]) -> None:
+    import ctypes
+
+    for value in gc.get_objects():
+        if acts_at_its_end(type(value), namespace):
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(value))

@@ -23,6 +23,7 @@ from mlops_nb.pipeline.plan import Plan, PlannedStep, last_part, make_plan, read
 from mlops_nb.pipeline.precedent import Precedent
 from mlops_nb.pipeline.schema_files import FOLDER as SCHEMAS
 from mlops_nb.pipeline.schema_files import SchemaFiles, put_gates
+from mlops_nb.pipeline.staying import of_process, staying, uses, without
 from mlops_nb.pipeline.step_notebook import ADDED, ADDED_TAGS, step_document
 
 if TYPE_CHECKING:
@@ -57,12 +58,16 @@ __all__ = [
     "make_plan",
     "modules_of",
     "needed",
+    "of_process",
     "put_gates",
     "read_lock",
     "reads_of",
     "relative",
     "source_hash",
+    "staying",
     "step_document",
+    "uses",
+    "without",
     "write_lock",
     "written_hashes",
 ]

@@ -31,10 +31,11 @@ class StepEvidence:
 
     `source` identifies the code that did it. `reads` and `writes` are variables, ambient kinds among them as `@kind`;
     `streams` the random streams it drew from; files are relative to the notebook's folder where they lie below the
-    project, and `asks_files` are those that it looked for without opening them; `variables` are those of the
-    environment that it looked up, and `unpickles` the notebook's names that a pickle refers to, unless its text has
-    them; `stays` are variables that could not leave the process, with the reason; `outside` is what it did that nobody
-    can follow, such as starting a program.
+    project, and `asks_files` are those that it looked for without opening them; `asks_times` are those of several steps
+    of which it asked how old they are, and `sets_times` those that it wrote and that are older or younger than that;
+    `variables` are those of the environment that it looked up, and `unpickles` the notebook's names that a pickle
+    refers to, unless its text has them; `stays` are variables that could not leave the process, with the reason;
+    `outside` is what it did that nobody can follow, such as starting a program.
     """
 
     source: str
@@ -44,6 +45,8 @@ class StepEvidence:
     reads_files: tuple[str, ...] = ()
     writes_files: tuple[str, ...] = ()
     asks_files: tuple[str, ...] = ()
+    asks_times: tuple[str, ...] = ()
+    sets_times: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
     unpickles: tuple[str, ...] = ()
     stays: Mapping[str, str] = field(default_factory=dict, hash=False)

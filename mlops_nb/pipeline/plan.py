@@ -26,6 +26,7 @@ from mlops_nb.handover import STREAMS, State
 from mlops_nb.pipeline.file_order import FileUse
 from mlops_nb.pipeline.files_left import WrittenFiles
 from mlops_nb.pipeline.keys import components, key_of, needed, source_hash
+from mlops_nb.pipeline.staying import staying, uses, without
 from mlops_nb.steps import texts
 
 if TYPE_CHECKING:
@@ -241,13 +242,11 @@ def _kernels_needed(planned: list[PlannedStep], precedent: Precedent) -> frozens
     for position, earlier in enumerate(planned):
         if earlier.hit is None:
             continue
-        stays = {name for item in precedent.delta(earlier.hit).changed if item.problem for name in item.names}
-        # State of the process, which any step may meet without naming it.
-        unnamed = any(name.startswith("@") for name in stays)
+        stays = staying(precedent.delta(earlier.hit))
         for step in planned[position + 1 :] if stays else ():
-            if step.hit is None and (unnamed or stays & step.step.reads or step.step.flow.barrier):
+            if step.hit is None and uses(step.step, stays):
                 found.add(earlier.name)
-            stays -= step.step.flow.surely
+            stays = without(stays, step.step)
     return frozenset(found)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mlops_nb.lifecycle import run
-from tests.execution.planned import planned, told
+from tests.execution.planned import because, planned, told
 from tests.notebook_factory import edit, write
 
 if TYPE_CHECKING:
@@ -224,3 +224,25 @@ def test_a_file_that_was_closed_keeps_no_step_from_running_beside_another(tmp_pa
     assert told(run(notebook), notebook) == [True, "w", "two"]
     steps = {step.name: step for step in planned(notebook).steps}
     assert not {"one"} & {*steps["two"].needs, *steps["two"].after}
+
+
+def test_the_later_steps_file_is_the_newest_when_only_the_earlier_one_has_run_again(tmp_path: Path) -> None:
+    newest = "found = max(sorted(os.listdir('out')), key=lambda name: os.path.getmtime('out/' + name))"
+    cells: list[Cell] = [
+        ("imports", "import os\nos.makedirs('out', exist_ok=True)"),
+        ("step:a", "open('out/z', 'w').write('1')"),
+        ("step:b", "open('out/y', 'w').write('2')"),
+        ("step:c", newest),
+        ("step:d", TELL.format("found")),
+    ]
+    notebook = write(tmp_path / "case.ipynb", cells)
+    assert told(run(notebook), notebook) == "y"
+    lock = json.loads((tmp_path / "pipelines" / "case" / "dataflow.lock.json").read_text(encoding="utf-8"))
+    assert lock["steps"]["c"]["asks_times"] == ["out/y", "out/z"]
+    edit(notebook, 2, "open('out/z', 'w').write('11')")
+    assert "b" not in because(notebook)
+    assert told(run(notebook), notebook) == "y"
+    # A step that has not asked before is known by the notebook's text.
+    edit(notebook, 2, "open('out/z', 'w').write('111')")
+    edit(notebook, 4, f"{newest}\nfurther = 1")
+    assert told(run(notebook), notebook) == "y"

@@ -1,0 +1,70 @@
+"""How old the files of several steps are, where a step asks: as old as the notebook's order makes them.
+
+Run whole, a later cell's file is the younger one. In a pipeline the later step may have run before the earlier one, or
+in an earlier run. Before a step that asks how old such files are, those of the later steps get the time that writing
+them once more would have given them. Where a step has set the time itself, or only given another name, it stays.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from mlops_nb.execution.step_record import Surroundings
+    from mlops_nb.pipeline import PlannedStep
+
+# Of a step that has not run yet the notebook's text has to tell.
+_ASKS = re.compile(r"get[mc]time|st_[mc]time|\.l?stat\(")
+# So much younger is a later step's file at least; coarser clocks of file systems are rare.
+_LATER_NS = 1_000_000
+
+
+def put_in_order(planned: PlannedStep, around: Surroundings) -> None:
+    """Let the files whose times a step may ask for be as old as the notebook's order makes them."""
+    progress, plan = around.progress, around.plan
+    writers = progress.writers(plan, planned.name)
+    asked: Iterable[str] = ()
+    if planned.proven is not None:
+        asked = planned.proven.asks_times
+    elif any(_ASKS.search(cell.source) for cell in plan.graph.notebook.cells):
+        asked = writers
+    own = {
+        path
+        for step in dict.fromkeys(writers.values())
+        if step in progress.evidence
+        for path in progress.evidence[step].sets_times
+    }
+    order = {step.name: place for place, step in enumerate(plan.steps)}
+    files = sorted((order[writers[path]], path) for path in asked if path in writers and path not in own)
+    groups = [[path for _, path in group] for _, group in groupby(files, key=lambda file: file[0])]
+    _put(groups, around.context.folder)
+
+
+def _put(groups: list[list[str]], folder: Path) -> None:
+    """Let the files of each group be younger than those of the groups before it, and change no more than that takes."""
+    newest = 0
+    changed = False
+    for group in groups:
+        times = dict(_times(group, folder))
+        if not times:
+            continue
+        # From the first on that is too old, all are dated anew: the system notes when that is done as well.
+        changed = changed or min(times.values()) <= newest
+        shift = max(newest + _LATER_NS - min(times.values()), 0) if changed else 0
+        for path, time in sorted(times.items(), key=lambda item: item[1]) if changed else ():
+            with suppress(OSError):
+                os.utime(folder / path, ns=((folder / path).stat().st_atime_ns, time + shift))
+        newest = max(times.values()) + shift
+
+
+def _times(paths: Iterable[str], folder: Path) -> Iterator[tuple[str, int]]:
+    for path in paths:
+        with suppress(OSError):
+            yield path, (folder / path).stat().st_mtime_ns
