@@ -231,7 +231,10 @@ def _read_decimal(_: Baseline) -> Any:
 
 
 def _write_decimal(value: Any, _: Baseline) -> None:
-    decimal.setcontext(value or decimal.Context())
+    # The context stays the object that it is: variables may be that.
+    here, wanted = decimal.getcontext(), value or decimal.Context()
+    for name in ("prec", "rounding", "Emin", "Emax", "capitals", "clamp", "flags", "traps"):
+        setattr(here, name, getattr(wanted, name))
 
 
 def _read_locale(baseline: Baseline) -> Any:

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_nb.artifacts import IMMUTABLE, Trace, by_body, is_of_project, memory_owner, pack, stateless, unpack
 from mlops_nb.errors import MlopsNbError
 from mlops_nb.handover.groups import UNKNOWN, Group, deeply, groups_of
+from mlops_nb.handover.kept import KEPT, Kept, instead
 from mlops_nb.handover.pickling import Identities, dumps
 from mlops_nb.handover.process_bound import CannotLeaveProcess
 from mlops_nb.handover.set_order import recipes
@@ -43,8 +44,6 @@ if TYPE_CHECKING:
 
 INLINE_BYTES = 4096
 _HISTORY = re.compile(r"_(i?\d*|ii|iii|_|__|dh|ih|oh|exit_code)")
-
-
 _PLUMBING = frozenset(
     {"__name__", "__doc__", "__package__", "__loader__", "__spec__", "__builtins__", "__builtin__", "__file__"}
 )
@@ -140,6 +139,8 @@ def freeze(
             oids[name] = process.roots.token(value) or f"{step}:{name}"
             process.roots.learn(oids[name], value)
     by_id = {id(held[name]): token for name, token in oids.items()}
+    held = instead(held)
+    by_id |= {id(held[name]): token for name, token in oids.items()}
     frozen = []
     for group in groups_of(held, process.namespace, by_id):
         own = {name: oids[name] for name in group.names if name in oids}
@@ -209,7 +210,7 @@ def came_back_different(state: State, values: Mapping[str, Any], process: Proces
         for _, token in sorted(item.oids.items())
         if token in objects
     }
-    held = {name: values[name] for item in items for name in item.names}
+    held = instead({name: values[name] for item in items for name in item.names})
     found = {(group.names, group.fingerprint) for group in groups_of(held, process.namespace, by_id)}
     changed = {name for item in items if (item.names, item.fingerprint) not in found for name in item.names}
     return sorted(gone | changed)
@@ -230,7 +231,8 @@ def thaw(state: State, process: Process, unchecked: Iterable[str] = ()) -> tuple
     trials = frozenset(unchecked)
     values: dict[str, Any] = {}
     absent: dict[str, str] = {}
-    waiting = [*state.hidden, *state.covariables]
+    # What a step has changed in a library last: a name of before may have what was in it then.
+    waiting = sorted((*state.hidden, *state.covariables), key=lambda item: KEPT in item.names)
     provided = {oid for item in waiting for oid in item.oids.values()}
     # The names of these stand for other values by now; only their objects are wanted.
     nameless = set(map(id, state.hidden))
@@ -286,6 +288,7 @@ def thaw_one(item: Covariable, process: Process) -> dict[str, Any]:
 
 def described(value: Any) -> str:
     """Return what a value is in a few words, such as `DataFrame 32561x14`."""
+    value = value.held if isinstance(value, Kept) else value
     kind = type(value).__name__
     if isinstance(value, types.ModuleType):
         return f"module {value.__name__}"

@@ -265,7 +265,7 @@ def end(
     held = variables(namespace, shell.user_ns_hidden)
     watch = watch_imports()
     watch.libraries = None
-    held |= read_process_state(shell, patches, session.patched, session.libraries, history=history)
+    held |= read_process_state(shell, patches, session.patched, session.libraries, imports, history=history)
     # A step that goes on in this process has made none of them.
     session.patched = tuple(dict.fromkeys((*session.patched, *held.get(PATCHES, ()))))
     patched = frozenset(session.patched)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import made_by_hand
 from mlops_nb.handover.dict_table import ids_in, is_same, table_of
+from mlops_nb.handover.kept import Before, is_plain
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -31,11 +32,14 @@ STAYS_ACTIVE = "unittest.mock has started a patch, and keeps what it is to put b
 _NOTHING = object()
 # Classes that get methods of the notebook's through functions of modules beside it.
 _OFTEN_EXTENDED = (("pandas", "DataFrame"), ("pandas", "Series"), ("pandas", "Index"), ("pathlib", "Path"))
-_NO_LIBRARY = frozenset({"__main__", "mlops_nb", "IPython", "ipykernel", "sys", "builtins", "unittest"})
+_NO_LIBRARY = frozenset({"__main__", "mlops_nb", "IPython", "ipykernel", "sys", "unittest"})
 # What a notebook is likely to import when it has been loaded for something else.
 _OF_PYTHON = frozenset(name for name in sys.stdlib_module_names if name[0] != "_") - _NO_LIBRARY
 _CODE = (types.FunctionType, types.BuiltinFunctionType, type, staticmethod, classmethod, property)
-_PLAIN = (str, int, float, bool, bytes, complex)
+# Of these the notebook's code is none: where nobody looked before, nothing else is asked.
+_NEVER_OURS = frozenset(
+    {str, int, bool, float, type(None), tuple, list, dict, types.ModuleType, types.BuiltinFunctionType}
+)
 # What stands there until a library has what it wants to have there.
 _PLACEHOLDERS = frozenset(map(id, (None, False, True, ...)))
 
@@ -50,6 +54,7 @@ class Libraries:
     modules: dict[str, Table] = field(default_factory=dict)
     classes: Mapping[type, Table] = field(default_factory=dict)
     loaded: set[str] = field(default_factory=set)
+    names: Before = field(default_factory=Before)
 
     @staticmethod
     def now(namespace: Mapping[str, Any]) -> Libraries:
@@ -58,6 +63,7 @@ class Libraries:
             {name: table_of(vars(module)) for name, module in _modules(_packages(namespace), _OF_PYTHON)},
             {kind: table_of(vars(kind)) for kind in _classes(namespace)},
             set(sys.modules),
+            Before.now(namespace),
         )
 
     def note_imported(self) -> None:
@@ -69,12 +75,13 @@ class Libraries:
 
 
 def _packages(namespace: Mapping[str, Any]) -> set[str]:
-    """Return the packages that the notebook's names lead to."""
-    return {
+    """Return the packages that the notebook's names lead to, and what it has without a name."""
+    named = {
         str(value.__name__ if isinstance(value, types.ModuleType) else getattr(value, "__module__", "")).split(".")[0]
         for value in list(namespace.values())
         if isinstance(value, (types.ModuleType, *_CODE))
-    } - _NO_LIBRARY
+    }
+    return {*named, "builtins"} - _NO_LIBRARY
 
 
 def _modules(packages: Collection[str], others: Collection[str] = ()) -> Iterator[tuple[str, types.ModuleType]]:
@@ -186,7 +193,7 @@ def _seen(namespace: dict[str, Any], before: Libraries) -> Iterator[tuple[Any, s
 def _changed(held: Mapping[str, Any], before: Table | None) -> list[tuple[str, Any, int | None]]:
     """Return what is another object than before, with its id then: 0 where nobody looked, `None` for no object."""
     if before is None:
-        return [(name, value, 0) for name, value in list(held.items())]
+        return [(name, value, 0) for name, value in list(held.items()) if type(value) not in _NEVER_OURS]
     if is_same(table_of(held), before):
         return []
     then, now = ids_in(before), list(held.items())
@@ -219,7 +226,7 @@ def _replaces(owner: Any, attribute: str, value: Any, was: int | None, before: L
         return False
     if isinstance(value, _CODE):
         return was is not None and _stood_elsewhere(value, before) and not _sets(owner, attribute)
-    return isinstance(value, _PLAIN) and not attribute.startswith("_") and not _sets(owner, attribute)
+    return not attribute.startswith("_") and is_plain(value) and not _sets(owner, attribute)
 
 
 def _stood_elsewhere(value: Any, before: Libraries) -> bool:

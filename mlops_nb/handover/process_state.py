@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import is_of_project
+from mlops_nb.handover.kept import KEPT, read_kept, take_over
 from mlops_nb.handover.patches import PATCHES, Libraries, read_patches, write_patches
 
 if TYPE_CHECKING:
@@ -23,11 +24,12 @@ NOBODY_LOOKED = Libraries()
 _HISTORY_NAMES = ("_", "__", "___", "_i", "_ii", "_iii", "_ih", "_oh", "_dh")
 
 
-def read_process_state(
+def read_process_state(  # noqa: PLR0913 - what a step is known to have done
     shell: Any,
     patches: Iterable[str],
     known: Iterable[tuple[str, str, str]] = (),
     libraries: Libraries = NOBODY_LOOKED,
+    imports: Iterable[str] = (),
     *,
     history: bool,
 ) -> dict[str, Any]:
@@ -43,11 +45,16 @@ def read_process_state(
         Module, path in it and attribute of what earlier steps have set: this one need not know their names.
     libraries
         What libraries held when the step began.
+    imports
+        The modules that the step's import statements name.
     history
         Whether some step reads `_`, `In` or `Out`.
     """
+    set_here = read_patches(shell.user_ns, patches, known, libraries)
+    patched = {(module, name) for module, path, name in set_here if not path}
     found = {
-        PATCHES: read_patches(shell.user_ns, patches, known, libraries),
+        PATCHES: set_here,
+        KEPT: read_kept(shell.user_ns, libraries.names, imports, patches, patched),
         FIGURES: _read_figures(),
         HISTORY: _read_history(shell) if history else None,
     }
@@ -58,6 +65,8 @@ def write_process_state(shell: Any, name: str, value: Any) -> None:
     """Put back what `read_process_state` read."""
     if name == PATCHES:
         write_patches(value)
+    elif name == KEPT:
+        take_over(value)
     elif name == FIGURES:
         # Thawing a figure that was open opens it again; which one is current is left to say.
         import matplotlib.pyplot as plt

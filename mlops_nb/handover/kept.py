@@ -1,0 +1,251 @@
+"""Objects that a library keeps for itself and that the notebook has a name for: `from keyword import kwlist`.
+
+Such a variable is the library's own object in each process, and not a copy of it.
+
+1. A new variable is looked for in the modules that the step's import statements name and those that the notebook holds.
+2. What travels of it is where the library keeps it, and what is in it, which is put into that of the other process.
+3. Once a step has changed it, every later step gets it so, as it gets other state of the process: the library's code
+   may read it under any name.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import types
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from mlops_nb.artifacts import CannotFingerprint, fingerprint, is_of_project, made_by_hand
+from mlops_nb.handover.dict_table import table_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+
+KEPT = "@kept"
+Place = tuple[str, str]
+# The process's state has what is in these.
+_AMBIENT = frozenset({("os", "environ"), ("sys", "argv"), ("sys", "path"), ("warnings", "filters")})
+_CONTAINERS: dict[type, Callable[[Any, Any], None]] = {
+    list: lambda here, content: here.__setitem__(slice(None), content),
+    dict: lambda here, content: (here.clear(), here.update(content))[0],
+    set: lambda here, content: (here.clear(), here.update(content))[0],
+}
+_PLAIN = frozenset({str, int, float, bool, bytes, complex, type(None)})
+_ON_HEAP = 1 << 9
+# More than that is a table of the library's, of which nobody knows who else holds it.
+_LARGEST = 10_000
+# What this process knows: where an object is kept, by its id, and of which places every step gets what is in them.
+_PLACES: dict[int, Place] = {}
+_CHANGED: set[Place] = set()
+
+
+@dataclass(eq=False)
+class Kept:
+    """What stands for an object of a library where variables are walked and pickled."""
+
+    place: Place
+    held: Any
+
+    @cached_property
+    def content(self) -> Any:
+        """What is in the object: one copy, however often it is asked for, so that all meet the same objects in it."""
+        return _content(self.held)
+
+    def __reduce__(self) -> Any:
+        """Return how another process gets its own, and what is in it."""
+        if self.place in _AMBIENT:
+            return kept_at, self.place
+        return kept_at, self.place, (type(self.held), self.content), None, None, _put
+
+
+def kept_at(module: str, name: str) -> Any:
+    """Return what a library of this process keeps."""
+    held = getattr(importlib.import_module(module), name)
+    _PLACES[id(held)] = module, name
+    return held
+
+
+def _put(here: Any, state: tuple[type, Any]) -> None:
+    kind, content = state
+    if type(here) is not kind:
+        message = f"The library keeps a {type(here).__name__} here and not a {kind.__name__}."
+        raise TypeError(message)
+    if _is_same(_content(here), content):
+        return
+    put = _CONTAINERS.get(kind)
+    if put is not None:
+        put(here, content)
+    else:
+        _CONTAINERS[dict](vars(here), content)
+
+
+def _content(held: Any) -> Any:
+    return held.copy() if type(held) in _CONTAINERS else dict(vars(held))
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    try:
+        return fingerprint(one) == fingerprint(other)
+    except (CannotFingerprint, RecursionError):
+        return False
+
+
+def place_of(value: Any) -> Place | None:
+    """Return where a library keeps an object, if it is known and still does."""
+    place = _PLACES.get(id(value))
+    held = place and vars(sys.modules.get(place[0], types)).get(place[1])
+    return place if place and held is value else None
+
+
+def instead(held: Mapping[str, Any]) -> dict[str, Any]:
+    """Return variables with what stands for the objects of libraries among them."""
+    made: dict[int, Kept] = {}
+
+    def of(value: Any) -> Any:
+        place = place_of(value)
+        return value if place is None else made.setdefault(id(value), Kept(place, value))
+
+    return {
+        name: {place: of(kept) for place, kept in value.items()} if name == KEPT else of(value)
+        for name, value in held.items()
+    }
+
+
+def contents(namespace: Mapping[str, Any]) -> dict[Place, str]:
+    """Return what is in those objects of libraries that the notebook has names for, as fingerprints."""
+    found = {}
+    for value in list(namespace.values()):
+        place = place_of(value)
+        if place is not None and place not in _AMBIENT:
+            found[place] = _print(value, namespace)
+    return found
+
+
+def _print(value: Any, namespace: Mapping[str, Any]) -> str:
+    try:
+        return fingerprint(_content(value), namespace=namespace)
+    except (CannotFingerprint, RecursionError):
+        return ""
+
+
+@dataclass(frozen=True)
+class Before:
+    """What the notebook's names stood for before a step, by id, and what was in those objects that libraries keep."""
+
+    ids: Mapping[str, int] = field(default_factory=dict)
+    contents: Mapping[Place, str] = field(default_factory=dict)
+
+    @staticmethod
+    def now(namespace: Mapping[str, Any]) -> Before:
+        """Return it as it is now."""
+        return Before({name: id(value) for name, value in list(namespace.items())}, contents(namespace))
+
+
+def read_kept(
+    namespace: Mapping[str, Any],
+    before: Before,
+    imports: Iterable[str],
+    named: Iterable[str],
+    patched: Collection[Place],
+) -> dict[Place, Any]:
+    """Return the libraries' objects that the notebook has changed, by where they are kept.
+
+    Parameters
+    ----------
+    namespace
+        The notebook's.
+    before
+        What was known when the step began.
+    imports
+        The modules that its import statements name.
+    named
+        Dotted targets that the notebook's code has set, such as `aRepr.maxlist`: a change of what is new to this step.
+    patched
+        Where the notebook has put objects of its own.
+    """
+    new = {name: value for name, value in list(namespace.items()) if before.ids.get(name) != id(value)}
+    _look_for(new, {*imports, *(str(module.__name__) for module in _modules_in(namespace))}, patched)
+    now = contents(namespace)
+    _CHANGED.update(place for place, print_ in now.items() if before.contents.get(place, print_) != print_)
+    set_by_name = map(place_of, (namespace.get(dotted.partition(".")[0]) for dotted in named))
+    _CHANGED.update(place for place in set_by_name if place in now)
+    return {place: kept_at(*place) for place in sorted(_CHANGED.difference(patched))}
+
+
+def _modules_in(namespace: Mapping[str, Any]) -> Iterator[types.ModuleType]:
+    for value in list(namespace.values()):
+        if isinstance(value, types.ModuleType) and not made_by_hand(value):
+            yield value
+
+
+def take_over(value: Mapping[Place, Any]) -> None:
+    """Take note of what earlier steps have changed; it has been put where it is kept when it was thawed."""
+    _CHANGED.update(value)
+
+
+def _look_for(new: Mapping[str, Any], modules: Collection[str], patched: Collection[Place]) -> None:
+    values = {id(value): value for name, value in new.items() if name[0] != "_" and _may_be_kept(value)}
+    ambient = {id(getattr(sys.modules.get(module), name, None)): (module, name) for module, name in _AMBIENT}
+    _PLACES.update((key, ambient[key]) for key in values.keys() & ambient.keys())
+    waiting = {key: value for key, value in values.items() if place_of(value) is None}
+    libraries = {name: sys.modules[name] for name in modules & sys.modules.keys() if not is_of_project(name)}
+    # A look is a search in memory, much cheaper than to ask every module for all that it holds.
+    tables = {name: table_of(vars(module)) for name, module in libraries.items()} if waiting else {}
+    for key, value in waiting.items():
+        word = key.to_bytes(8, sys.byteorder)
+        places = {
+            (module, name)
+            for module, table in tables.items()
+            if word in table
+            for name, held in list(vars(libraries[module]).items())
+            if held is value and name[0] != "_"
+        }
+        if places and places.isdisjoint(patched) and is_plain(_content(value)):
+            _PLACES[key] = min(places, key=lambda place: (place[0].count("."), place))
+
+
+def _may_be_kept(value: Any) -> bool:
+    """Say whether what is in an object can be put into another one of its type."""
+    kind = type(value)
+    if kind in _CONTAINERS:
+        return True
+    if kind.__module__ in {"__main__", "IPython"} or isinstance(value, type | types.ModuleType | types.FunctionType):
+        return False
+    hooks: tuple[tuple[Any, Any], ...] = (
+        (kind.__reduce_ex__, object.__reduce_ex__),
+        (kind.__reduce__, object.__reduce__),
+        (kind.__getstate__, object.__getstate__),
+    )
+    return (
+        all(base is object or (base.__flags__ & _ON_HEAP and not vars(base).get("__slots__")) for base in kind.__mro__)
+        and type(getattr(value, "__dict__", None)) is dict
+        and all(own is usual for own, usual in hooks)
+        and not hasattr(kind, "__setstate__")
+    )
+
+
+def is_plain(value: Any) -> bool:
+    """Say whether a value is a plain one or code of a library that has a name, or a container of nothing but these.
+
+    What else is in a container may be an object that the library holds elsewhere too, as the settings behind
+    `pandas.options` are.
+    """
+    kind = type(value)
+    if kind not in _CONTAINERS:
+        return _is_constant(value)
+    items = [*value, *value.values()] if kind is dict else value
+    return len(items) <= _LARGEST and all(map(_is_constant, items))
+
+
+def _is_constant(value: Any) -> bool:
+    kind = type(value)
+    if kind in _PLAIN:
+        return True
+    if kind in {tuple, frozenset}:
+        return all(map(_is_constant, value))
+    if isinstance(value, type | types.FunctionType | types.BuiltinFunctionType):
+        module = sys.modules.get(str(value.__module__))
+        return module is not None and getattr(module, value.__qualname__, None) is value
+    return False
