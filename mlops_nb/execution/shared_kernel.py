@@ -48,6 +48,14 @@ def shown(name: str) -> str:
     return name.rpartition(":")[2] if of_process(name) else name
 
 
+def why_they_stay(names: set[str], around: Surroundings) -> str:
+    """Return in words which names cannot leave their process, and of the modules among them what does not."""
+    items = [item for delta in around.progress.deltas.values() for item in delta.changed if item.problem]
+    problems = {name: item.problem for item in items for name in item.names if of_process(name)}
+    told = {f"`{shown(name)}`{f' ({problems[name]})' if name in problems else ''}" for name in names}
+    return f"{', '.join(sorted(told))} cannot leave its process"
+
+
 def uses(step: Step, between: list[PlannedStep], stays: set[str]) -> bool:
     """Say whether a step may use one of these names as they were before the steps between."""
     bound = {name for earlier in between for name in earlier.step.flow.surely}

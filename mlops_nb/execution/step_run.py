@@ -15,7 +15,7 @@ from mlops_nb.execution.events import RunEvent
 from mlops_nb.execution.notebook_run import Kernels, Limits, Outcome, Session, run_notebook
 from mlops_nb.execution.pausing import StepHeld, held_by, settle
 from mlops_nb.execution.resources import lacking
-from mlops_nb.execution.shared_kernel import blocked, shown, stays, tie, uses
+from mlops_nb.execution.shared_kernel import blocked, shown, stays, tie, uses, why_they_stay
 from mlops_nb.execution.step_record import Surroundings, succeeded
 from mlops_nb.handover import CAME_BACK_DIFFERENT, CameBackDifferent
 from mlops_nb.metadata import StepEnd, StepStart
@@ -146,8 +146,7 @@ def _go_on_in(kernel: _Kernel, planned: PlannedStep, around: Surroundings) -> No
             following.pop()
         if not following:
             return
-        names = ", ".join(f"`{shown(name)}`" for name in sorted(held))
-        why = f"{names} cannot leave its process" if names else tie(planned, following)
+        why = why_they_stay(held, around) if held else tie(planned, following)
         text = f"[MN305] {why}; the steps from `{planned.name}` on share one kernel"
         if not told:
             around.listen(RunEvent("notice", around.run, planned.name, text=text))
