@@ -31,6 +31,7 @@ from mlops_nb.handover.module_state import (
 )
 from mlops_nb.handover.object_state import notebook_namespace, print_of
 from mlops_nb.handover.process_state import project_modules
+from mlops_nb.handover.reached import reached_from
 
 if TYPE_CHECKING:
     import types
@@ -169,6 +170,9 @@ class ImportWatch:
         parts = parts_of(module, self.modules)
         # Where nobody can look into a thing, a variable beside it that has changed says that it may have changed too.
         asked = (MODULE, BOUND) if part == BOUND and imported.data[part].opaque else (part,)
+        if part == BOUND and reached_from(parts[part]) is None:
+            # Nobody knows what else holds a part of it.
+            return False
         return all(imported.data.get(key) == print_of_part(parts[key]) for key in asked)
 
     def naming(self, item: Covariable) -> Covariable:

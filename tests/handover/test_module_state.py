@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import types
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import pytest
 
 from mlops_nb.artifacts import is_of_project
 from mlops_nb.handover.process_state import project_modules
+from mlops_nb.handover.reached import reached_from
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -206,6 +208,19 @@ def test_it_is_told_which_place_in_the_code_of_a_module_has_changed(change: str,
     done = subprocess.run([sys.executable, "-c", tell], cwd=tmp_path, capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == place
+
+
+def test_what_something_leads_to_is_known_or_not_but_never_in_part() -> None:
+    lock, items = threading.Lock(), [1]
+
+    def closure() -> list[int]:
+        return items
+
+    found = reached_from([closure, lock])
+    assert found is not None
+    assert {id(items), id(lock)} <= found
+    assert id(globals()) not in found
+    assert reached_from([[] for _ in range(100_000)]) is None
 
 
 @pytest.mark.parametrize(
