@@ -31,8 +31,11 @@ def stays(planned: PlannedStep, around: Surroundings, before: Mapping[str, str] 
 def tie(planned: PlannedStep, following: list[PlannedStep], held: Mapping[str, str]) -> str:
     """Return what ties these steps to one process and why, or where the code does."""
     if held:
-        names = ", ".join(f"`{shown(name)}`" for name in sorted(held))
-        return f"{names} cannot leave its process ({'; '.join(sorted(set(held.values()))[:_FEW])})"
+        named: dict[str, list[str]] = {}
+        for name in sorted(held):
+            named.setdefault(held[name], []).append(f"`{shown(name)}`")
+        told = [f"{', '.join(dict.fromkeys(names))} ({why})" for why, names in named.items()]
+        return f"{', '.join(told)} cannot leave its process"
     steps = [step.step for step in (planned, *following)]
     numbers = {cell.id: cell.index + 1 for step in steps for cell in step.cells}
     ties = [(place, "changes the process for good") for step in steps for place in step.binds]

@@ -314,9 +314,7 @@ def _is_root(value: Any) -> bool:
     # Indexes and scalars of pandas and NumPy never change; a view is its owner's memory.
     if module.startswith("pandas") and type(value).__name__ not in {"DataFrame", "Series"}:
         return False
-    if module == "numpy":
-        return type(value).__name__ == "ndarray" and value.base is None
-    return True
+    return module != "numpy" or (type(value).__name__ == "ndarray" and value.base is None)
 
 
 _NEVER_ROOTS = frozenset(

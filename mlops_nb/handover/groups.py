@@ -47,7 +47,7 @@ def groups_of(held: Mapping[str, Any], namespace: Mapping[str, Any], by_id: Mapp
         others = {key: token for key, token in by_id.items() if key != id(held[name])}
         single[name] = Group((name,), _print(held[name], namespace, trace, others), trace)
         # The walk breaks off at what has no content: what else that leads to, others may hold too.
-        trace.shared |= reached_from(held[name]) if name.startswith(BOUND) else set()
+        trace.shared |= (reached_from(held[name]) if name.startswith(BOUND) else None) or set()
         elsewhere |= {key: f"{name}:{at}" for key, at in trace.numbers.items() if key not in elsewhere}
     joined = _Joined(held)
     met: dict[tuple[str, object], str] = {}

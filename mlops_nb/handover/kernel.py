@@ -276,7 +276,7 @@ def end(
     by_import = [item for item in found if _comes_by_import(item)]
     told = watch.told_of_imports(changed_code, {name for item in by_import for name in item.names})
     changed = (
-        *(item for item in found if item not in by_import),
+        *(watch.naming(item) for item in found if item not in by_import),
         *freeze(told, session.known, session.process, step, kept),
         *(Covariable((f"{CODE}{name}",), print_, problem=why) for name, (print_, why) in changed_code.items()),
         *_running(session, namespace),

@@ -12,6 +12,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+# What the language, and what maps classes to tables, keep in modules and classes.
+LANGUAGES = frozenset(
+    {"__abstractmethods__", "__all__", "__annotate__", "__annotate_func__", "__annotations__"}
+    | {"__annotations_cache__", "__builtins__", "__cached__", "__class__", "__classcell__"}
+    | {"__classdict__", "__classdictcell__", "__conditional_annotations__", "__dict__", "__doc__"}
+    | {"__file__", "__firstlineno__", "__hash__", "__loader__", "__mapper__"}
+    | {"__match_args__", "__module__", "__name__", "__orig_bases__", "__package__"}
+    | {"__parameters__", "__path__", "__qualname__", "__slots__", "__spec__"}
+    | {"__static_attributes__", "__table__", "__version__", "__warningregistry__", "__weakref__"}
+)
 _NEVER_CHANGE = (int, float, complex, str, bytes, bool, type(None), type, types.ModuleType, types.FunctionType)
 _Slot = tuple[Any, "Callable[[Any], None]"]
 
@@ -47,7 +57,7 @@ def _of_class(kind: type, met: set[int]) -> Iterator[_Slot]:
     for name, held in list(vars(kind).items()):
         if isinstance(held, type) and held.__module__ == kind.__module__:
             yield from _of_class(held, met)
-        elif not (name.startswith("__") and name.endswith("__")):
+        elif name not in LANGUAGES:
             yield held, partial(setattr, kind, name)
         yield from _of_function(getattr(held, "__func__", held), met)
 

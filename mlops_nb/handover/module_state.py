@@ -12,6 +12,7 @@ import enum
 import functools
 import hashlib
 import os
+import re
 import sys
 import types
 import weakref
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import fingerprint, is_of_project, made_by_hand
-from mlops_nb.handover.module_slots import tied
+from mlops_nb.handover.module_slots import LANGUAGES, tied
 from mlops_nb.handover.object_state import (
     LRU_CACHE,
     Print,
@@ -40,26 +41,29 @@ Place = tuple[str, str, str]
 _CODE_TYPES = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType)
 _FUNCTIONS = (types.FunctionType, LRU_CACHE)
 _IN_CLASSES = (staticmethod, classmethod, property, functools.cached_property, *_FUNCTIONS)
+_DUNDER = re.compile(rb"\b__[A-Za-z0-9_]+__\b")
 _SELDOM_CHANGE = (types.GetSetDescriptorType, types.MemberDescriptorType)
 
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A module's source, as it was at a time."""
+    """A module's source, as it was at a time, and the names in it that look like the language's."""
 
     path: str
     written: tuple[int, int]
     content: str
+    dunders: frozenset[str]
 
     @staticmethod
     def of(path: str | None) -> SourceFile | None:
         """Return what a file says now, or nothing where there is none that can be read."""
         try:
             found = os.stat(path or "")  # noqa: PTH116 - asked of each module after each step
-            content = hashlib.blake2b(Path(path or "").read_bytes()).hexdigest()
+            text = Path(path or "").read_bytes()
         except (OSError, ValueError):
             return None
-        return SourceFile(path or "", (found.st_mtime_ns, found.st_size), content)
+        dunders = frozenset(map(bytes.decode, _DUNDER.findall(text))) - LANGUAGES
+        return SourceFile(path or "", (found.st_mtime_ns, found.st_size), hashlib.blake2b(text).hexdigest(), dunders)
 
     def is_another(self) -> bool:
         """Say whether there is another text by now."""
@@ -99,11 +103,12 @@ Variables = tuple[tuple[tuple[str, Any], ...], tuple[str, ...], tuple[str, ...]]
 
 def imported_now(module: types.ModuleType, others: Imports) -> Imported:
     """Return what a module that has just been imported begins with; `others` are those before it."""
-    namespace, own = notebook_namespace(), _own(module)
-    bound = {name: weakref.ref(value) for name, value in own if isinstance(value, _CODE_TYPES)}
-    file = SourceFile.of(getattr(module, "__file__", None))
-    first = Imported(frozenset(name for name, _ in own), bound, {}, {}, file)
+    namespace = notebook_namespace()
+    first = Imported(frozenset(), {}, {}, {}, SourceFile.of(getattr(module, "__file__", None)))
     imports = {**others, module.__name__: first}
+    own = _own(module, imports)
+    bound = {name: weakref.ref(value) for name, value in own if isinstance(value, _CODE_TYPES)}
+    first = imports[module.__name__] = replace(first, names=frozenset(name for name, _ in own), bound=bound)
     variables = variables_of(module, imports)
     data = {MODULE: print_of_part(variables)}
     if data[MODULE].looked:
@@ -113,12 +118,19 @@ def imported_now(module: types.ModuleType, others: Imports) -> Imported:
     return replace(first, code=code_of(module, imports), data=data)
 
 
-def _own(module: types.ModuleType) -> list[tuple[str, Any]]:
-    """Return the names of a module with their values, but for the language's own and for its submodules."""
+def _is_own(name: str, imports: Imports) -> bool:
+    """Say whether a name is the person's: not one of the language's, nor one that packages keep something under."""
+    if not (name.startswith("__") and name.endswith("__")):
+        return True
+    return name not in LANGUAGES and any(name in module.file.dunders for module in imports.values() if module.file)
+
+
+def _own(module: types.ModuleType, imports: Imports) -> list[tuple[str, Any]]:
+    """Return the person's names of a module with their values, but for its submodules."""
     return [
         (name, value)
         for name, value in sorted(vars(module).items())
-        if not (name.startswith("__") and name.endswith("__"))
+        if _is_own(name, imports)
         and type(value).__module__ not in {"typing", "__future__"}
         and not (isinstance(value, types.ModuleType) and value is sys.modules.get(f"{module.__name__}.{name}"))
     ]
@@ -130,7 +142,7 @@ def variables_of(module: types.ModuleType, imports: Imports, patched: Collection
     Names that stand for code are among them where the import bound them to something else, and where that can be found
     by its own name in any process. All of it is tuples, which are no objects that others could refer to.
     """
-    own, imported = _own(module), imports.get(module.__name__)
+    own, imported = _own(module, imports), imports.get(module.__name__)
     held = tuple(
         (name, value)
         for name, value in own
@@ -195,7 +207,7 @@ def code_of(module: types.ModuleType, imports: Imports) -> dict[str, Print]:
     """Return what the code of a module holds, by the place where it does."""
     found: dict[str, Print] = {}
     namespace = notebook_namespace()
-    for name, value in _own(module):
+    for name, value in _own(module, imports):
         if isinstance(value, _CODE_TYPES) and not imports[module.__name__].holds(name, value):
             if not _comes_along(value, imports):
                 found[f"{name}:is"] = Print(f"{name_of(value)} {id(value)}", name_of(value))
@@ -207,7 +219,7 @@ def code_of(module: types.ModuleType, imports: Imports) -> dict[str, Print]:
         place = called if vars(module).get(called) is value else name
         if isinstance(value, type):
             if value.__module__ == module.__name__:
-                _of_class(value, place, found, namespace)
+                _of_class(value, place, found, imports)
         elif _is_made_by(value, module):
             print_ = print_of_function(value, namespace)
             if print_.anywhere:
@@ -222,8 +234,9 @@ def _is_made_by(function: Any, module: types.ModuleType) -> bool:
     return "<locals>" in function.__qualname__ and is_of_project(str(function.__module__))
 
 
-def _of_class(kind: type, path: str, found: dict[str, Print], namespace: Mapping[str, Any] | None) -> None:
+def _of_class(kind: type, path: str, found: dict[str, Print], imports: Imports) -> None:
     """Add what a class holds: its attributes, those of its methods, of the classes in it and what it registered."""
+    namespace = notebook_namespace()
     for own, held in list(vars(kind).items()):
         place = f"{path}.{own}"
         # Members and their combinations are the class itself, which makes some of them when they are asked for.
@@ -233,14 +246,14 @@ def _of_class(kind: type, path: str, found: dict[str, Print], namespace: Mapping
         if isinstance(held, type):
             found[place] = Print(str(id(held)), "")
             if held.__module__ == kind.__module__ and held.__qualname__ == f"{kind.__qualname__}.{own}":
-                _of_class(held, place, found, namespace)
+                _of_class(held, place, found, imports)
         elif isinstance(held, _IN_CLASSES):
             prints = [print_of_function(inner, namespace) for inner in _functions_of(held)]
             found[place] = Print(
                 f"{id(held)} {' '.join(print_.here for print_ in prints)}",
                 "".join(print_.anywhere for print_ in prints),
             )
-        elif not (own.startswith("__") and own.endswith("__")):
+        elif _is_own(own, imports):
             found[place] = print_of(held, namespace)
     if "_abc_impl" in vars(kind):
         registered = (reference() for reference in abc._get_dump(kind)[0])  # type: ignore[attr-defined]  # noqa: SLF001 - as cloudpickle reads it

@@ -13,10 +13,11 @@ from __future__ import annotations
 import importlib
 import sys
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import CannotFingerprint, fingerprint, is_of_project
+from mlops_nb.handover.changed_places import in_words
 from mlops_nb.handover.groups import UNKNOWN
 from mlops_nb.handover.module_slots import tie
 from mlops_nb.handover.module_state import (
@@ -30,6 +31,7 @@ from mlops_nb.handover.module_state import (
 )
 from mlops_nb.handover.object_state import notebook_namespace, print_of
 from mlops_nb.handover.process_state import project_modules
+from mlops_nb.handover.reached import reached_from
 
 if TYPE_CHECKING:
     import types
@@ -37,10 +39,11 @@ if TYPE_CHECKING:
 
     from mlops_nb.handover.module_state import Place, Variables
     from mlops_nb.handover.patches import Libraries
+    from mlops_nb.handover.state import Covariable
 
 CODE = "@code:"
 Told = tuple[str, tuple[tuple[str, str], ...]]
-PROBLEM = "its code holds what a step has changed: a class attribute, a default, a closure or a cache"
+PROBLEM = "its code holds what a step has changed"
 WRITTEN = "its file has been written since it was imported"
 
 
@@ -124,8 +127,9 @@ class ImportWatch:
             carried = {f"{path}.{attribute}".lstrip(".") for home, path, attribute in patched if home == name}
             now = code_of(module, self.modules)
             places = (now.keys() | imported.code.keys()) - carried
-            if any(now.get(place) != imported.code.get(place) for place in places):
-                found[name] = (fingerprint({place: held.here for place, held in now.items()}), PROBLEM)
+            if changed := [place for place in places if now.get(place) != imported.code.get(place)]:
+                print_ = fingerprint({place: held.here for place, held in now.items()})
+                found[name] = (print_, f"{PROBLEM}: {in_words(module, changed)}")
             elif imported.file is not None and imported.file.is_another():
                 found[name] = (imported.file.content, WRITTEN)
         return found
@@ -182,7 +186,19 @@ class ImportWatch:
         parts = parts_of(module, self.modules)
         # Where nobody can look into a thing, a variable beside it that has changed says that it may have changed too.
         asked = (MODULE, BOUND) if part == BOUND and imported.data[part].opaque else (part,)
+        if part == BOUND and reached_from(parts[part]) is None:
+            # Nobody knows what else holds a part of it.
+            return False
         return all(imported.data.get(key) == print_of_part(parts[key]) for key in asked)
+
+    def naming(self, item: Covariable) -> Covariable:
+        """Return what cannot leave its process with the names of what it is, where it is a module's."""
+        for name in item.names:
+            part, module_name = _parted(name)
+            if item.problem and part == BOUND:
+                names = ", ".join(f"`{own}`" for own, _ in parts_of(sys.modules[module_name], self.modules)[part][0])
+                item = replace(item, problem=f"{names}: {item.problem}")
+        return item
 
     def put(self, name: str, value: Variables, known: str) -> None:
         """Put back into a module what was carried of it, and take out what is no longer in it.

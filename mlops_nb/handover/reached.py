@@ -12,11 +12,16 @@ _ENOUGH = 50_000
 _NOT_INTO = (type, types.ModuleType, types.CodeType, types.BuiltinFunctionType, logging.Logger, str, bytes, int, float)
 
 
-def reached_from(value: Any) -> frozenset[int]:
-    """Return the ids of the objects that a value leads to, itself among them, but not through modules and classes."""
+def reached_from(value: Any) -> frozenset[int] | None:
+    """Return the ids of the objects that a value leads to, itself among them, but not through modules and classes.
+
+    `None` when there are too many to look at.
+    """
     met: dict[int, Any] = {}
     waiting = [value]
-    while waiting and len(met) < _ENOUGH:
+    while waiting:
+        if len(met) > _ENOUGH:
+            return None
         found = waiting.pop()
         if id(found) in met:
             continue

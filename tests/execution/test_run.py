@@ -358,6 +358,31 @@ def test_what_only_its_own_process_can_rebuild_is_noticed_and_its_steps_share_a_
     assert not any("came back as something else" in text for text in told)
 
 
+def test_what_of_a_module_keeps_its_steps_in_one_kernel_is_told(tmp_path: Path) -> None:
+    (tmp_path / "told_helpers.py").write_text(
+        "import threading\nLOCK = threading.Lock()\n\nclass Registry:\n    items = []\n"
+    )
+    cells = [
+        ("step:code", "import told_helpers as m\nm.Registry.items.append(1)"),
+        ("step:lock", "held = m.LOCK.acquire()"),
+        ("step:use", "size = len(m.Registry.items)"),
+    ]
+    told: list[str] = []
+    run(write(tmp_path / "told.ipynb", cells), listen=lambda event: told.append(event.text))
+    assert (
+        "[MN305] `told_helpers` (its code holds what a step has changed: `Registry.items`) cannot leave its process; "
+        "the steps from `code` on share one kernel"
+    ) in told
+
+    told.clear()
+    run(
+        write(tmp_path / "locked.ipynb", [("step:a", "import told_helpers as m"), *cells[1:]]),
+        listen=lambda e: told.append(e.text),
+    )
+    (notice,) = [text for text in told if "MN305" in text]
+    assert notice.startswith("[MN305] `told_helpers` (`LOCK`: ")
+
+
 def test_independent_steps_run_at_the_same_time_once_the_lock_proves_it(tmp_path: Path) -> None:
     cells = [
         ("imports", "import time"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import types
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import pytest
 
 from mlops_nb.artifacts import is_of_project
 from mlops_nb.handover.process_state import project_modules
+from mlops_nb.handover.reached import reached_from
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -151,6 +153,74 @@ def test_a_module_counts_as_the_projects_when_its_name_stands_for_another_one(mo
     for module, found in ((installed, []), (own, [("helpers_of", own)]), (installed, [])):
         monkeypatch.setitem(sys.modules, "helpers_of", module)
         assert [pair for pair in project_modules() if pair[0] == "helpers_of"] == found
+
+
+CHANGED = """
+import functools
+
+class Registry:
+    items = []
+    kinds: set = set()
+
+    def add(self, x, to={}): to[x] = x
+
+def counted(f):
+    calls = 0
+    @functools.wraps(f)
+    def wrapper(*args):
+        nonlocal calls
+        calls += 1
+        return f(*args)
+    return wrapper
+
+@counted
+def square(x): return x * x
+
+@functools.lru_cache
+def load(n): return n
+
+def plain(x, y=1): return x
+
+def rebind():
+    global plain
+    plain = lambda x: -x
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ("m.Registry.items.append(1)", "`Registry.items`"),
+        ("m.Registry().add(1)", "`Registry.add` (default `to`)"),
+        ("m.square(2)", "`square` (closure `calls`)"),
+        ("m.load(2)", "`load` (its cache)"),
+        ("m.plain.seen = 1", "`plain` (attribute `seen`)"),
+        ("m.rebind()", "what `plain` stands for"),
+        ("for a in 'abcd': setattr(m.Registry, a, 1)", "`Registry.a`, `Registry.b`, `Registry.c`, 1 more"),
+    ],
+)
+def test_it_is_told_which_place_in_the_code_of_a_module_has_changed(change: str, place: str, tmp_path: Path) -> None:
+    (tmp_path / "changed.py").write_text(CHANGED)
+    tell = (
+        "from mlops_nb.handover.project_code import watch_imports\nwatch = watch_imports()\nimport changed as m\n"
+        f"{change}\nprint(watch.changed_code()['changed'][1].partition(': ')[2])"
+    )
+    done = subprocess.run([sys.executable, "-c", tell], cwd=tmp_path, capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == place
+
+
+def test_what_something_leads_to_is_known_or_not_but_never_in_part() -> None:
+    lock, items = threading.Lock(), [1]
+
+    def closure() -> list[int]:
+        return items
+
+    found = reached_from([closure, lock])
+    assert found is not None
+    assert {id(items), id(lock)} <= found
+    assert id(globals()) not in found
+    assert reached_from([[] for _ in range(100_000)]) is None
 
 
 @pytest.mark.parametrize(
