@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts.closed_files import FILES, told_of_closed
 from mlops_nb.artifacts.fingerprint import CannotFingerprint
+from mlops_nb.artifacts.fingerprint_data import hash_view_of_memory
 from mlops_nb.artifacts.of_process import one_of_process
 from mlops_nb.artifacts.of_project import is_of_project
 
@@ -290,5 +291,5 @@ WALKS: dict[type, Callable[[Walker, Any], None]] = {
     types.AsyncGeneratorType: unknowable,
     types.FrameType: unknowable,
     types.TracebackType: unknowable,
-    memoryview: unknowable,
+    memoryview: hash_view_of_memory,
 }
