@@ -221,7 +221,8 @@ def class_(walker: Walker, value: type) -> None:
             walker.walk(member)
     if "_abc_impl" in vars(value):
         registered = (reference() for reference in abc._get_dump(value)[0])  # type: ignore[attr-defined]  # noqa: SLF001 - as cloudpickle reads it
-        walker.walk(sorted(f"{other.__module__}.{other.__qualname__}" for other in registered if other is not None))
+        others = [other for other in registered if other is not None]
+        walker.walk(sorted(others, key=lambda other: f"{other.__module__}.{other.__qualname__}"))
 
 
 def wrapper(walker: Walker, value: staticmethod[Any, Any] | classmethod[Any, Any, Any]) -> None:
