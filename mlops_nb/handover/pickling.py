@@ -261,12 +261,16 @@ def _with_members_in_order(kind: type, reduced: Any) -> Any:
     make, arguments, (members, slots), *_ = reduced
     places = {name: place for place, name in enumerate(vars(kind))}
     ordered = dict(sorted(members.items(), key=lambda member: places.get(member[0], len(places))))
+    if kind.__qualname__ != kind.__name__:
+        # Of a class that a function made; cloudpickle makes it again by its last name.
+        ordered["__qualname__"] = kind.__qualname__
     return make, arguments, (ordered, slots), None, None, _set_members
 
 
 def _set_members(kind: type, state: tuple[dict[str, Any], Any]) -> None:
     # What a base's `__init_subclass__` has set by now, as that of scikit-learn's transformers does, stands before all.
-    for name in state[0].keys() & vars(kind).keys():
+    # What an abstract class has registered is its own, and without it would be its base's.
+    for name in (state[0].keys() & vars(kind).keys()) - {"_abc_impl"}:
         if not name.startswith("__"):
             delattr(kind, name)
     cloudpickle.cloudpickle._class_setstate(kind, state)  # noqa: SLF001 - what cloudpickle's own pickles name
