@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts.closed_files import FILES, told_of_closed
 from mlops_nb.artifacts.fingerprint import CannotFingerprint
+from mlops_nb.artifacts.fingerprint_data import hash_view_of_memory
 from mlops_nb.artifacts.fingerprint_stream import part
 from mlops_nb.artifacts.of_process import one_of_process
 from mlops_nb.artifacts.of_project import is_of_project
@@ -221,7 +222,8 @@ def class_(walker: Walker, value: type) -> None:
             walker.walk(member)
     if "_abc_impl" in vars(value):
         registered = (reference() for reference in abc._get_dump(value)[0])  # type: ignore[attr-defined]  # noqa: SLF001 - as cloudpickle reads it
-        walker.walk(sorted(f"{other.__module__}.{other.__qualname__}" for other in registered if other is not None))
+        others = [other for other in registered if other is not None]
+        walker.walk(sorted(others, key=lambda other: f"{other.__module__}.{other.__qualname__}"))
 
 
 def wrapper(walker: Walker, value: staticmethod[Any, Any] | classmethod[Any, Any, Any]) -> None:
@@ -291,5 +293,5 @@ WALKS: dict[type, Callable[[Walker, Any], None]] = {
     types.AsyncGeneratorType: unknowable,
     types.FrameType: unknowable,
     types.TracebackType: unknowable,
-    memoryview: unknowable,
+    memoryview: hash_view_of_memory,
 }

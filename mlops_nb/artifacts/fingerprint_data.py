@@ -23,6 +23,8 @@ def walk_of(kind: type) -> Callable[[Walker, Any], None] | None:
         from mlops_nb.artifacts.fingerprint_code import stream
 
         return stream
+    if kind.__module__ == "pyarrow.lib" and (hasattr(kind, "buffers") or hasattr(kind, "is_mutable")):
+        return hash_arrow
     numpy = sys.modules.get("numpy")
     if numpy is not None:
         if issubclass(kind, numpy.ma.MaskedArray):
@@ -240,6 +242,35 @@ def _plain_array(walker: Walker, array: np.ndarray) -> None:
     """Hash an array by content alone, noting who owns its memory."""
     walker.seen.pop(id(array), None)
     hash_array(walker, array, of_column=True)
+
+
+def hash_arrow(walker: Walker, value: Any) -> None:
+    """Hash an array or buffer of Arrow, and note where its memory is: it may be that of a NumPy array."""
+    if walker.met(value) or walker.been_through(value):
+        return
+    for buffer in value.buffers() if hasattr(value, "buffers") else (value,):
+        if buffer is not None and buffer.size:
+            walker.trace.foreign.append((buffer.address, buffer.address + buffer.size))
+    walker.reduced(value)
+
+
+def hash_view_of_memory(walker: Walker, value: memoryview) -> None:
+    """Note whose memory is shown, which changes with it; what has no life outside its process has no fingerprint.
+
+    Raises
+    ------
+    CannotFingerprint
+        Always.
+    """
+    from mlops_nb.artifacts.fingerprint import CannotFingerprint
+
+    shown, numpy = value.obj, sys.modules.get("numpy")
+    if numpy is not None and isinstance(shown, numpy.ndarray):
+        walker.trace.memory.add(id(memory_owner(shown)))
+    walker.trace.shared.add(id(shown))
+    walker.trace.alive.append(shown)
+    message = "a memoryview has no content that can be read"
+    raise CannotFingerprint(message)
 
 
 def _arrow(walker: Walker, values: Any) -> None:

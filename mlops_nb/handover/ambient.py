@@ -19,6 +19,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops_nb.handover.import_filters import IMPORT_FILTERS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -106,9 +108,14 @@ def _write_numpy_random(value: Any, _: Baseline) -> None:
     sys.modules["numpy"].random.set_state(value)
 
 
+def _read_warnings(_: Baseline) -> Any:
+    return {"filters": list(warnings.filters), "imports": sorted(IMPORT_FILTERS.known)}
+
+
 def _write_warnings(value: Any, _: Baseline) -> None:
+    IMPORT_FILTERS.known |= set(value["imports"])
     filters: list[Any] = warnings.filters  # type: ignore[assignment]
-    filters[:] = value
+    filters[:] = value["filters"]
     # Python caches which warning was shown under which filters; this says they changed.
     warnings._filters_mutated() if hasattr(warnings, "_filters_mutated") else None  # noqa: SLF001
 
@@ -291,7 +298,7 @@ KINDS: dict[str, Kind] = {
     "sys.path": Kind("sys", _read_path, _write_path),
     "random": Kind("random", lambda _: random.getstate(), lambda value, _: random.setstate(value)),
     "numpy.random": Kind("numpy.random", lambda _: sys.modules["numpy"].random.get_state(), _write_numpy_random),
-    "warnings": Kind("warnings", lambda _: list(warnings.filters), _write_warnings),
+    "warnings": Kind("warnings", _read_warnings, _write_warnings),
     "pandas.options": Kind("pandas._config.config", _read_pandas, _write_pandas),
     "numpy.options": Kind("numpy", _read_numpy, _write_numpy),
     "matplotlib": Kind("matplotlib", _read_matplotlib, _write_matplotlib),

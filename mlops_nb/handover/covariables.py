@@ -147,7 +147,7 @@ def freeze(
         if (group.names, group.fingerprint, tuple(sorted(own.items()))) not in known:
             others = {key: token for key, token in by_id.items() if token not in own.values()}
             values = {name: held[name] for name in group.names}
-            problem = "" if keeps.isdisjoint(group.names) else CAME_BACK_DIFFERENT
+            problem = group.problem or ("" if keeps.isdisjoint(group.names) else CAME_BACK_DIFFERENT)
             frozen.append(_store(group, values, own, others, process, problem))
     return _with_what_refers(frozen, before, held)
 

@@ -6,7 +6,8 @@ import functools
 import secrets
 import sys
 import threading
-from dataclasses import dataclass
+from bisect import bisect_left
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlops_nb.artifacts import CannotFingerprint, Trace, fingerprint, library_constants
@@ -14,23 +15,28 @@ from mlops_nb.handover.module_state import BOUND
 from mlops_nb.handover.reached import reached_from
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from mlops_nb.artifacts import MemoryPlace
 
 _DEEP_STACK_BYTES = 1 << 29
 _DEEP_LIMIT = 200_000
 UNKNOWN = "unknown-"
+IN_ONE_MEMORY = "it shows the memory of a NumPy array, and a copy would not"
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
 class Group:
-    """Variables that are one co-variable, with the fingerprint and the trace of the walk over them."""
+    """Variables that are one co-variable, with the fingerprint and the trace of the walk over them.
+
+    `problem` says why nothing carries them as what they are.
+    """
 
     names: tuple[str, ...]
     fingerprint: str
     trace: Trace
+    problem: str = ""
 
 
 def groups_of(held: Mapping[str, Any], namespace: Mapping[str, Any], by_id: Mapping[int, str]) -> list[Group]:
@@ -49,19 +55,12 @@ def groups_of(held: Mapping[str, Any], namespace: Mapping[str, Any], by_id: Mapp
         # The walk breaks off at what has no content: what else that leads to, others may hold too.
         trace.shared |= (reached_from(held[name]) if name.startswith(BOUND) else None) or set()
         elsewhere |= {key: f"{name}:{at}" for key, at in trace.numbers.items() if key not in elsewhere}
-    joined = _Joined(held)
-    met: dict[tuple[str, object], str] = {}
+    joined = _joined_by_objects(single)
+    in_one_memory = list(_in_one_memory(single))
+    for name, other in in_one_memory:
+        joined.join(name, other)
+    tied = {name for pair in in_one_memory for name in pair}
     owner_of = {token: name for name in held for key, token in by_id.items() if key == id(held[name])}
-    for name, group in single.items():
-        trace = group.trace
-        for token in (
-            *(("object", key) for key in trace.shared),
-            *(("memory", key) for key in trace.memory | trace.framed),
-        ):
-            other = met.setdefault(token, name)
-            # Frames may share memory without being aliases (copy-on-write); a bare array over it is an alias.
-            if other != name and (token[0] == "object" or _aliases(token[1], single[other].trace, trace)):
-                joined.join(name, other)
     while True:
         members = joined.groups()
         of = {name: number for number, names in enumerate(members) for name in names}
@@ -76,11 +75,54 @@ def groups_of(held: Mapping[str, Any], namespace: Mapping[str, Any], by_id: Mapp
             joined.join(members[number][0], members[circle[0]][0])
     found = []
     for names in members:
+        problem = "" if tied.isdisjoint(names) else IN_ONE_MEMORY
         if len(names) == 1:
-            found.append(single[names[0]])
+            found.append(replace(single[names[0]], problem=problem))
             continue
-        found.append(_whole([single[name] for name in names], {name: by_id.get(id(held[name]), "") for name in names}))
+        whole = _whole([single[name] for name in names], {name: by_id.get(id(held[name]), "") for name in names})
+        found.append(replace(whole, problem=problem))
     return sorted(found, key=lambda group: group.names)
+
+
+def _joined_by_objects(single: Mapping[str, Group]) -> _Joined:
+    """Join the variables that share objects that can change, or the memory of arrays."""
+    joined = _Joined(single)
+    met: dict[tuple[str, object], str] = {}
+    for name, group in single.items():
+        trace = group.trace
+        for token in (
+            *(("object", key) for key in trace.shared),
+            *(("memory", key) for key in trace.memory | trace.framed),
+        ):
+            other = met.setdefault(token, name)
+            # Frames may share memory without being aliases (copy-on-write); a bare array over it is an alias.
+            if other != name and (token[0] == "object" or _aliases(token[1], single[other].trace, trace)):
+                joined.join(name, other)
+    return joined
+
+
+def _in_one_memory(single: Mapping[str, Group]) -> Iterator[tuple[str, str]]:
+    """Yield the variables with memory of a library in C that is a NumPy array's as well, each with that one's variable.
+
+    Only arrays that can be written to count, for nothing else changes what the library shows; a frame's columns do not.
+    """
+    numpy = sys.modules.get("numpy")
+    foreign = [(name, piece) for name, group in single.items() for piece in group.trace.foreign]
+    if numpy is None or not foreign:
+        return
+    arrays = sorted(
+        (array.__array_interface__["data"][0], array.nbytes, name)
+        for name, group in single.items()
+        for array in {id(item): item for item in group.trace.alive if id(item) in group.trace.memory}.values()
+        if isinstance(array, numpy.ndarray) and array.base is None and array.nbytes and array.flags.writeable
+    )
+    starts = [start for start, _, _ in arrays]
+    for name, (first, end) in foreign:
+        # The arrays own their memory, so no two of them overlap, but one variable's may be another's.
+        for start, size, other in reversed(arrays[: bisect_left(starts, end)]):
+            if start + size <= first:
+                break
+            yield name, other
 
 
 def _whole(parts: Sequence[Group], tokens: Mapping[str, str]) -> Group:

@@ -33,6 +33,7 @@ from mlops_nb.handover.ambient import (
 from mlops_nb.handover.asked import put_questions
 from mlops_nb.handover.background import RUNNING, STILL_RUNS, children, running
 from mlops_nb.handover.covariables import Process, came_back_different, freeze, thaw, thaw_one, variables
+from mlops_nb.handover.import_filters import IMPORT_FILTERS
 from mlops_nb.handover.launched import reaching_joblib
 from mlops_nb.handover.module_state import BOUND, MODULE
 from mlops_nb.handover.outside import Outside
@@ -79,6 +80,7 @@ class _Session:
 def prepare(seed: int | None = None) -> None:
     """Note what a fresh kernel looks like, before prelude cells are replayed in it; with a seed, it starts there."""
     watch_imports()
+    IMPORT_FILTERS.watch()
     put_questions()
     if seed is not None:
         seed_streams(seed)
@@ -144,6 +146,7 @@ def begin(  # noqa: PLR0913 - what a step begins with
     """
     started = perf_counter()
     watch_imports()
+    IMPORT_FILTERS.watch()
     put_questions()
     if seed is not None:
         seed_streams(seed)

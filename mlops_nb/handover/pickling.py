@@ -267,6 +267,9 @@ def _with_members_in_order(kind: type, reduced: Any) -> Any:
         members = _as_of_a_base(kind) | members
     places = {name: place for place, name in enumerate(vars(kind))}
     ordered = dict(sorted(members.items(), key=lambda member: places.get(member[0], len(places))))
+    if kind.__qualname__ != kind.__name__:
+        # Of a class that a function made; cloudpickle makes it again by its last name.
+        ordered["__qualname__"] = kind.__qualname__
     return make, arguments, (ordered, slots), None, None, _set_members
 
 

@@ -150,6 +150,8 @@ def _binds(node: ast.AST, aliases: Mapping[str, str]) -> str:
     dotted = dotted_name(node, aliases)
     if dotted in BINDING or dotted in UNCARRIED_SEEDS or FAMILIES.fullmatch(dotted):
         return dotted
+    if registers := _registers(node, aliases):
+        return registers
     match node:
         case ast.Call(func=ast.Attribute(attr=name)) if name in BINDING_METHODS:
             return name
@@ -163,9 +165,6 @@ def _binds(node: ast.AST, aliases: Mapping[str, str]) -> str:
             owner, aliases
         ).startswith("tqdm"):
             return "tqdm.pandas"
-        case ast.Call(func=ast.Attribute(value=owner, attr="register")) if dotted_name(owner, aliases):
-            # `Sequence.register(Mine)`: the table is in the library's class.
-            return f"{dotted_name(owner, aliases)}.register"
         case ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id="get_ipython")), attr=name), args=args):
             return _asked_of_shell(name, args)
         case ast.Attribute(value=ast.Call(func=ast.Name(id="get_ipython")), attr=name) if name not in _HARMLESS_SHELL:
@@ -174,6 +173,21 @@ def _binds(node: ast.AST, aliases: Mapping[str, str]) -> str:
             # Under another name, nobody sees what is asked of it.
             return "get_ipython"
     return ""
+
+
+def _registers(node: ast.AST, aliases: Mapping[str, str]) -> str:
+    """Return what of a library a node registers something with: the table is in the library's class."""
+    match node:
+        case ast.Call(func=ast.Attribute(attr="register") as function):
+            # `Sequence.register(Mine)`.
+            found = [function]
+        case ast.ClassDef(decorator_list=decorators) | ast.FunctionDef(decorator_list=decorators):
+            # `@Sequence.register` above a class; one with arguments is a call.
+            found = [each for each in decorators if isinstance(each, ast.Attribute) and each.attr == "register"]
+        case _:
+            return ""
+    owners = (dotted_name(each.value, aliases) for each in found)
+    return next((f"{owner}.register" for owner in owners if owner), "")
 
 
 def _asked_of_shell(name: str, args: list[ast.expr]) -> str:

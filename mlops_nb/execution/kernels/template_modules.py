@@ -258,7 +258,9 @@ class _Watching:
             new = [item for item in filters if repr(item) not in known]
             front = [item for item in new if filters.index(item) < len(new)]
             self._filters = filters
-            self._did(lambda: _filter_again(gone, front, [item for item in new if item not in front]))
+            back = [item for item in new if item not in front]
+            whose = self._running[-1] if self._running else ""
+            self._did(lambda: _filter_again(whose, gone, front, back))
         if os.environ._data != self._data:  # type: ignore[attr-defined]  # noqa: SLF001 - the copy decodes each
             environ, before_ = dict(os.environ), self._environ
             made = {name: value for name, value in environ.items() if name not in before_}
@@ -370,7 +372,10 @@ def set_filters(filters: list[Any]) -> None:
         warnings._filters_mutated()  # noqa: SLF001 - else Python goes on with what it remembers of the old ones
 
 
-def _filter_again(gone: list[Any], front: list[Any], back: list[Any]) -> None:
+def _filter_again(whose: str, gone: list[Any], front: list[Any], back: list[Any]) -> None:
+    handover = sys.modules.get("mlops_nb.handover.import_filters")
+    if handover is not None and handover.IMPORT_FILTERS.is_again(whose, (*front, *back)):
+        return
     filters = [item for item in warnings.filters if item not in gone and item not in front]
     set_filters([*front, *filters, *(item for item in back if item not in filters)])
 
