@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import enum
 import functools
 import random
 import sys
@@ -216,7 +217,11 @@ def class_(walker: Walker, value: type) -> None:
     walker.walk(tuple(base for base in value.__bases__ if base is not object))
     # `__abc_tpflags__`, `_abc_impl` and the like belong to the interpreter, and cannot be read. What has a name of the
     # language's own is set in another order when the class is made again.
-    for name, member in sorted(vars(value).items(), key=lambda item: item[0] if item[0].startswith("__") else "~"):
+    # So are an enumeration's methods, whose members say themselves in which order they come.
+    by_name = isinstance(value, enum.EnumMeta)
+    for name, member in sorted(
+        vars(value).items(), key=lambda item: item[0] if by_name or item[0].startswith("__") else "~"
+    ):
         if name not in _CLASS_PLUMBING and type(member).__name__ != "_abc_data":
             walker.walk(name)
             walker.walk(member)
