@@ -130,9 +130,9 @@ class Case:
         """
         return [source for source, _ in self._script(left_out=left_out)]
 
-    def may_raise(self) -> list[int]:
+    def may_raise(self, *, left_out: bool = False) -> list[int]:
         """Return the places in the script of the cells that are expected to raise."""
-        return [place for place, (_, tags) in enumerate(self._script()) if MAY_RAISE in tags]
+        return [place for place, (_, tags) in enumerate(self._script(left_out=left_out)) if MAY_RAISE in tags]
 
     def _script(self, *, left_out: bool = False) -> Iterator[tuple[str, tuple[str, ...]]]:
         for cell in self.cells:

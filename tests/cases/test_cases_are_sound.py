@@ -37,7 +37,10 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str
     folder = tmp_path_factory.mktemp("shells")
     runners = []
     for hash_seed, left_out in (("1", True), ("2", False)):
-        jobs = [{"cells": case.script(left_out=left_out), "seed": case.seed} for case in cases]
+        jobs = [
+            {"cells": case.script(left_out=left_out), "may_raise": case.may_raise(left_out=left_out), "seed": case.seed}
+            for case in cases
+        ]
         given, said = folder / f"jobs-{hash_seed}.json", folder / f"answers-{hash_seed}.jsonl"
         given.write_text(json.dumps(jobs), encoding="utf-8")
         environment = {
