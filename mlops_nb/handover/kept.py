@@ -191,7 +191,7 @@ def _look_for(new: Mapping[str, Any], modules: Collection[str], patched: Collect
     _PLACES.update((key, ambient[key]) for key in values.keys() & ambient.keys())
     waiting = {key: value for key, value in values.items() if place_of(value) is None}
     # What `import __main__` names is the notebook itself.
-    known = modules & sys.modules.keys() - {"__main__"}
+    known = sys.modules.keys() & set(modules) - {"__main__"}
     libraries = {name: sys.modules[name] for name in known if not is_of_project(name)}
     # A look is a search in memory, much cheaper than to ask every module for all that it holds.
     tables = {name: table_of(vars(module)) for name, module in libraries.items()} if waiting else {}

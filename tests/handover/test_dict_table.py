@@ -49,7 +49,8 @@ def test_a_use_that_changes_nothing_is_no_change() -> None:
 def test_instances_that_share_their_names_are_read() -> None:
     class Point:
         def __init__(self) -> None:
-            self.x, self.y = [], []
+            self.x: list[int] = []
+            self.y: list[int] = []
 
     one, _ = Point(), Point()
     assert ids_in(table_of(vars(one))) == {id(name): id(value) for name, value in vars(one).items()}
