@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 KEPT = "@kept"
+CHANGED_IN_PLACE = "a library keeps it, and a step has changed it in place"
 Place = tuple[str, str]
 # The process's state has what is in these.
 _AMBIENT = frozenset({("os", "environ"), ("sys", "argv"), ("sys", "path"), ("warnings", "filters")})
@@ -34,6 +35,7 @@ _CONTAINERS: dict[type, Callable[[Any, Any], None]] = {
 }
 _PLAIN = frozenset({str, int, float, bool, bytes, complex, type(None)})
 _ON_HEAP = 1 << 9
+_CODE = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 # More than that is a table of the library's, of which nobody knows who else holds it.
 _LARGEST = 10_000
 # What this process knows: where an object is kept, by its id, and of which places every step gets what is in them.
@@ -180,6 +182,58 @@ def _modules_in(namespace: Mapping[str, Any]) -> Iterator[types.ModuleType]:
             yield value
 
 
+def told_of_changes(namespace: Mapping[str, Any], changes: Iterable[str]) -> list[str]:
+    """Take note of what a step's text changes of libraries in place; return what of it nobody can carry.
+
+    Parameters
+    ----------
+    namespace
+        The notebook's.
+    changes
+        Dotted names of imported things.
+    """
+    uncarried = []
+    for dotted in changes:
+        held, place = _at(namespace, dotted)
+        if place is None or place in _AMBIENT or _is_option(held):
+            continue
+        if _may_be_kept(held) and is_plain(_content(held)):
+            _PLACES[id(held)] = place
+            _CHANGED.add(place)
+        else:
+            uncarried.append(dotted)
+    return uncarried
+
+
+def _at(namespace: Mapping[str, Any], dotted: str) -> tuple[Any, Place | None]:
+    """Return what a dotted name stands for, and where a library keeps it, if one does and if it is no code."""
+    first, *path = dotted.split(".")
+    held = namespace.get(first)
+    place = place_of(held)
+    for part in path:
+        place = (str(held.__name__), part) if held is not None and _is_library(held) and part[:1] != "_" else None
+        held = getattr(held, part, None)
+    if held is None or isinstance(held, _CODE):
+        return held, None
+    if not path and place is None:
+        place = next((_nearest(places) for _, places in _kept_in(sys.modules.keys(), [held])), None)
+    return held, place
+
+
+def _is_library(value: Any) -> bool:
+    return (
+        isinstance(value, types.ModuleType)
+        and value.__name__ != "__main__"
+        and not made_by_hand(value)
+        and not is_of_project(value.__name__)
+    )
+
+
+def _is_option(value: Any) -> bool:
+    """Say whether a value is a library's settings, which are carried as such."""
+    return type(value).__module__.startswith(("matplotlib", "pandas._config"))
+
+
 def take_over(value: Mapping[Place, Any]) -> None:
     """Take note of what earlier steps have changed; it has been put where it is kept when it was thawed."""
     _CHANGED.update(value)
@@ -189,14 +243,21 @@ def _look_for(new: Mapping[str, Any], modules: Collection[str], patched: Collect
     values = {id(value): value for name, value in new.items() if name[0] != "_" and _may_be_kept(value)}
     ambient = {id(getattr(sys.modules.get(module), name, None)): (module, name) for module, name in _AMBIENT}
     _PLACES.update((key, ambient[key]) for key in values.keys() & ambient.keys())
-    waiting = {key: value for key, value in values.items() if place_of(value) is None}
-    # What `import __main__` names is the notebook itself.
-    known = sys.modules.keys() & set(modules) - {"__main__"}
-    libraries = {name: sys.modules[name] for name in known if not is_of_project(name)}
+    waiting = [value for value in values.values() if place_of(value) is None]
+    for value, places in _kept_in(modules, waiting):
+        if places.isdisjoint(patched) and is_plain(_content(value)):
+            _PLACES[id(value)] = _nearest(places)
+
+
+def _kept_in(modules: Collection[str], values: Collection[Any]) -> Iterator[tuple[Any, set[Place]]]:
+    """Yield those of the values that libraries keep, each with all its places."""
+    found = ((name, sys.modules[name]) for name in sys.modules.keys() & set(modules) if not is_of_project(name))
+    # What `import __main__` names is the notebook itself, which may have another name beside.
+    libraries = {name: module for name, module in found if getattr(module, "__name__", "__main__") != "__main__"}
     # A look is a search in memory, much cheaper than to ask every module for all that it holds.
-    tables = {name: table_of(vars(module)) for name, module in libraries.items()} if waiting else {}
-    for key, value in waiting.items():
-        word = key.to_bytes(8, sys.byteorder)
+    tables = {name: table_of(vars(module)) for name, module in libraries.items()} if values else {}
+    for value in values:
+        word = id(value).to_bytes(8, sys.byteorder)
         places = {
             (module, name)
             for module, table in tables.items()
@@ -204,8 +265,12 @@ def _look_for(new: Mapping[str, Any], modules: Collection[str], patched: Collect
             for name, held in list(vars(libraries[module]).items())
             if held is value and name[0] != "_"
         }
-        if places and places.isdisjoint(patched) and is_plain(_content(value)):
-            _PLACES[key] = min(places, key=lambda place: (place[0].count("."), place))
+        if places:
+            yield value, places
+
+
+def _nearest(places: Iterable[Place]) -> Place:
+    return min(places, key=lambda place: (place[0].count("."), place))
 
 
 def _may_be_kept(value: Any) -> bool:

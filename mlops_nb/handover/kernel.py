@@ -34,6 +34,7 @@ from mlops_nb.handover.asked import put_questions
 from mlops_nb.handover.background import RUNNING, STILL_RUNS, children, running
 from mlops_nb.handover.covariables import Process, came_back_different, freeze, thaw, thaw_one, variables
 from mlops_nb.handover.import_filters import IMPORT_FILTERS
+from mlops_nb.handover.kept import CHANGED_IN_PLACE, told_of_changes
 from mlops_nb.handover.launched import reaching_joblib
 from mlops_nb.handover.module_state import BOUND, MODULE
 from mlops_nb.handover.outside import Outside
@@ -237,13 +238,14 @@ def go_on(
 
 
 @_collected_later
-def end(
+def end(  # noqa: PLR0913 - what is known of a step
     step: str,
     imports: Iterable[str] = (),
     patches: Iterable[str] = (),
     *,
     history: bool = False,
     kept: Iterable[str] = (),
+    changes: Iterable[str] = (),
 ) -> None:
     """Freeze what a step changed and publish the evidence as an output of this cell.
 
@@ -259,6 +261,8 @@ def end(
         Whether some step reads `_`, `In` or `Out`.
     kept
         Names whose values were seen to come back as something else: they stay in this process.
+    changes
+        Dotted names of imported things that the step's text changes in place.
     """
     started = perf_counter()
     shell = _shell()
@@ -268,6 +272,7 @@ def end(
     held = variables(namespace, shell.user_ns_hidden)
     watch = watch_imports()
     watch.libraries = None
+    uncarried = told_of_changes(namespace, changes)
     held |= read_process_state(shell, patches, session.patched, session.libraries, imports, history=history)
     # A step that goes on in this process has made none of them.
     session.patched = tuple(dict.fromkeys((*session.patched, *held.get(PATCHES, ()))))
@@ -282,6 +287,7 @@ def end(
         *(watch.naming(item) for item in found if item not in by_import),
         *freeze(told, session.known, session.process, step, kept),
         *(Covariable((f"{CODE}{name}",), print_, problem=why) for name, (print_, why) in changed_code.items()),
+        *(Covariable((f"@library:{dotted}",), dotted, problem=CHANGED_IN_PLACE) for dotted in uncarried),
         *_running(session, namespace),
     )
     if any(item.problem.endswith(ACTS_AT_ITS_END) for item in changed):

@@ -101,6 +101,7 @@ def step_document(  # noqa: PLR0913 - what a step notebook is made of
             spec["gates"] = dict(gates)
         cells.append(_added("publish", _call("scraps.glue", "publish", store_url, json.dumps(spec, sort_keys=True))))
     noted: dict[str, Any] = {"history": step.history} | ({"kept": sorted(kept)} if kept else {})
+    noted |= {"changes": list(step.changes)} if step.changes else {}
     end = _call("handover", "end", step.name, list(step.flow.imports), list(step.patches), **noted)
     cells.append(_added("end", end))
     return new_document(cells, notebook)

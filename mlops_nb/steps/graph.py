@@ -34,7 +34,7 @@ from mlops_nb.steps.flow import Flow, Place
 from mlops_nb.steps.names import read_flow
 from mlops_nb.steps.once import does_more, functions_of, once
 from mlops_nb.steps.parameters import Parameter, read_parameters
-from mlops_nb.steps.patches import patched
+from mlops_nb.steps.patches import changed_in_place, patched
 from mlops_nb.steps.step import BUILTINS, Edge, Step
 from mlops_nb.steps.texts import variables_read
 from mlops_nb.steps.typed import asks_for_text, typed_so_far
@@ -279,6 +279,7 @@ def _steps(
                 metrics=_metrics(part, flows),
                 has_parameters=any(tags.role is Role.PARAMETERS for tags in part.tags),
                 patches=patches,
+                changes=changed_in_place((cell for cell in part.cells if cell.id not in replayed), aliases),
                 history=history,
                 binds=tuple(
                     place

@@ -1,4 +1,4 @@
-"""Which attributes of imported things code sets: `json.dumps = faster`, `pd.DataFrame.total = total`."""
+"""What code does to imported things: attributes that it sets (`json.dumps = faster`), what it changes in place."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING
 from mlops_nb.steps.magic_code import tree_with_magics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from mlops_nb.notebook import Cell
+
+_CHANGING = frozenset(
+    "add append appendleft clear discard extend extendleft insert pop popitem popleft remove reverse setdefault sort"  # noqa: SIM905 - a list of words reads as words
+    " update".split()
+)
 
 
 def patched(cells: Iterable[Cell]) -> tuple[str, ...]:
@@ -26,6 +31,27 @@ def patched(cells: Iterable[Cell]) -> tuple[str, ...]:
                 dotted = _dotted(target)
                 if dotted:
                     found[dotted] = None
+    return tuple(found)
+
+
+def changed_in_place(cells: Iterable[Cell], aliases: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what these cells change of imported things by a method, an item or an augmented assignment, in order.
+
+    Dotted names, such as `nltk.data.path` for `nltk.data.path.append(folder)`; what they are is known in the kernel.
+    """
+    found: dict[str, None] = {}
+    for cell in cells:
+        for node in ast.walk(tree_with_magics(cell.source)):
+            match node:
+                case ast.Call(func=ast.Attribute(value=owner, attr=method)) if method in _CHANGING:
+                    pass
+                case ast.Subscript(value=owner, ctx=ast.Store() | ast.Del()) | ast.AugAssign(target=owner):
+                    pass
+                case _:
+                    continue
+            dotted = owner.id if isinstance(owner, ast.Name) else _dotted(owner)
+            if dotted.partition(".")[0] in aliases:
+                found[dotted] = None
     return tuple(found)
 
 

@@ -32,10 +32,11 @@ class Step:
 
     `tag` is the name on the tags, `name` that of this part (`train`, then `train.2`). `replay` are the prelude cells
     whose effects must be there before the step's own cells run. `patches` are the attributes of imported things that
-    the notebook has set up to here, `history` says whether any step reads `_`, `In` or `Out`, `number` is the execution
-    count of the first cell. `variables` are the environment variables that it reads by name. `binds` and `asks` are
-    where the step ties itself to one process (see `bound`). `typed` stands for all that the notebook's cells say up to
-    the step's end, comments included; it is empty where no code of the notebook asks for text.
+    the notebook has set up to here, `changes` the imported things that the step changes in place, `history` says
+    whether any step reads `_`, `In` or `Out`, `number` is the execution count of the first cell. `variables` are the
+    environment variables that it reads by name. `binds` and `asks` are where the step ties itself to one process (see
+    `bound`). `typed` stands for all that the notebook's cells say up to the step's end, comments included; it is empty
+    where no code of the notebook asks for text.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Step:
     metrics: tuple[str, ...] = ()
     has_parameters: bool = False
     patches: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
     history: bool = False
     binds: tuple[Place, ...] = ()
     asks: tuple[Place, ...] = ()
