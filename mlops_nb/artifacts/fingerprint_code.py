@@ -37,6 +37,9 @@ _CLASS_PLUMBING = frozenset(
     }
 )
 
+# Py_TPFLAGS_HEAPTYPE: made while Python runs.
+_ON_HEAP = 1 << 9
+
 
 def code_globals(code: types.CodeType) -> set[str]:
     """Return the global names that a code object and the ones nested in it may read or bind."""
@@ -65,8 +68,11 @@ def _importable(value: Any) -> bool:
 
 
 def by_body(kind: type) -> bool:
-    """Say whether a class is what its body says: no module holds it, so that nobody else can import it."""
-    return kind.__module__ == "__main__" or not _importable(kind)
+    """Say whether a class is what its body says: no module holds it, so that nobody else can import it.
+
+    Not so the interpreter's own, which no module need hold, as `type(None)`.
+    """
+    return kind.__module__ == "__main__" or not (_importable(kind) or not kind.__flags__ & _ON_HEAP)
 
 
 def made_by_hand(module: types.ModuleType) -> bool:
@@ -209,8 +215,11 @@ def class_(walker: Walker, value: type) -> None:
     if known is not None:
         walker.gathered += known
         return
-    # What is set on it through one instance is seen through all others, though no name leads to it.
-    if walker.met(value) or walker.been_through(value):
+    if walker.met(value):
+        return
+    # What is set on it through one instance is seen through all others, though no name leads to it. A library's class
+    # that no module holds, such as that of a frame's named tuples, nobody sets anything on.
+    if (value.__module__ == "__main__" or is_of_project(value.__module__)) and walker.been_through(value):
         return
     walker.tag("class body", value.__qualname__.encode())
     walker.walk(type(value))

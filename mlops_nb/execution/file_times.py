@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from contextlib import suppress
 from itertools import groupby
+from time import time_ns
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from mlops_nb.execution.step_record import Surroundings
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 _ASKS = re.compile(r"get[mc]time|st_[mc]time|\.l?stat\(")
 # So much younger is a later step's file at least; coarser clocks of file systems are rare.
 _LATER_NS = 1_000_000
+# A file system's clock may be behind the system's by as much.
+_CLOCKS_S = 0.02
 
 
 def put_in_order(planned: PlannedStep, around: Surroundings) -> None:
@@ -57,14 +61,40 @@ def _put(groups: list[list[str]], folder: Path) -> None:
             continue
         # From the first on that is too old, all are dated anew: the system notes when that is done as well.
         changed = changed or min(times.values()) <= newest
-        shift = max(newest + _LATER_NS - min(times.values()), 0) if changed else 0
-        for path, time in sorted(times.items(), key=lambda item: item[1]) if changed else ():
-            with suppress(OSError):
-                os.utime(folder / path, ns=((folder / path).stat().st_atime_ns, time + shift))
-        newest = max(times.values()) + shift
+        if changed:
+            times = _after(newest, times)
+            for path, time in sorted(times.items(), key=lambda item: item[1]):
+                with suppress(OSError):
+                    os.utime(folder / path, ns=((folder / path).stat().st_atime_ns, time))
+        newest = max(newest, *times.values())
+
+
+def _after(newest: int, times: Mapping[str, int]) -> dict[str, int]:
+    """Return times after one, in their order and as far apart as they were, unless that would be in the future."""
+    shift = max(newest + _LATER_NS - min(times.values()), 0)
+    latest = max(time_ns(), newest)
+    if max(times.values()) + shift <= latest:
+        return {path: time + shift for path, time in times.items()}
+    places = {time: place for place, time in enumerate(sorted(set(times.values())), start=1)}
+    apart = max((latest - newest) // len(places), _LATER_NS // len(places))
+    return {path: newest + places[time] * apart for path, time in times.items()}
 
 
 def _times(paths: Iterable[str], folder: Path) -> Iterator[tuple[str, int]]:
+    """Yield the files with their times, but for those that have another name: whose time that is nobody knows."""
     for path in paths:
         with suppress(OSError):
-            yield path, (folder / path).stat().st_mtime_ns
+            found = (folder / path).lstat()
+            if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
+                yield path, found.st_mtime_ns
+
+
+def with_times_of_their_own(written: Iterable[str], folder: Path, began: float) -> Iterator[str]:
+    """Yield those of the files that a step is told to have written which are older than the step.
+
+    It has copied from them, given them a name or other rights, or a time.
+    """
+    for path in written:
+        with suppress(OSError):
+            if (folder / path).stat().st_mtime < began - _CLOCKS_S:
+                yield path

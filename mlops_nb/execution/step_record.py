@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_nb.artifacts import PARQUET
 from mlops_nb.execution.data_verdicts import judged
 from mlops_nb.execution.events import RunEvent
+from mlops_nb.execution.file_times import with_times_of_their_own
 from mlops_nb.execution.kernels.kernel import Watch
 from mlops_nb.execution.leaks import refuse_leaks
 from mlops_nb.execution.notebook_run import Outcome, Session, kernel_session
@@ -248,7 +249,7 @@ def succeeded(  # noqa: PLR0913, PLR0917 - what a result consists of
         # What it opened as well, it has not only asked for.
         asks_files=tuple(sorted(set(files["asked"]) - set(files["read"]) - set(files["written"]))),
         asks_times=around.progress.of_several_steps(around.plan, planned.name, files["timed"]),
-        sets_times=tuple(files["dated"]),
+        sets_times=tuple(sorted({*files["dated"], *with_times_of_their_own(written, context.folder, began)})),
         variables=tuple(sorted(set(outcome.evidence["variables"]) - set(planned.step.variables))),
         stays={name: item.problem for item in delta.changed if item.problem for name in item.names},
         outside=(*outcome.evidence.get("outside", ()), *_unseen(planned.step, state, outcome)),

@@ -113,6 +113,9 @@ def _read_warnings(_: Baseline) -> Any:
 
 
 def _write_warnings(value: Any, _: Baseline) -> None:
+    if isinstance(value, list):
+        # As earlier versions stored it.
+        value = {"filters": value, "imports": ()}
     IMPORT_FILTERS.known |= set(value["imports"])
     filters: list[Any] = warnings.filters  # type: ignore[assignment]
     filters[:] = value["filters"]

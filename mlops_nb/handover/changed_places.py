@@ -34,27 +34,30 @@ def _place(module: types.ModuleType, place: str) -> str:
     found: Any = module
     for part in path.split("."):
         found = getattr(found, "__dict__", {}).get(part)
-    held = ", ".join(dict.fromkeys(_held_by(found)))
+    held = ", ".join(dict.fromkeys(_held_by(found, set())))
     return f"`{path}` ({held})" if held else f"`{path}`"
 
 
-def _held_by(code: Any) -> Iterator[str]:
-    """Yield what a function, method or property holds that may change."""
+def _held_by(code: Any, met: set[int]) -> Iterator[str]:
+    """Yield what a function, method or property holds that may change; a function may lead back to itself."""
+    if id(code) in met:
+        return
+    met.add(id(code))
     if type(code) is LRU_CACHE:
         yield "its cache"
-        yield from _held_by(code.__wrapped__)
+        yield from _held_by(code.__wrapped__, met)
     elif isinstance(code, property):
         for accessor in (code.fget, code.fset, code.fdel):
-            yield from _held_by(accessor)
+            yield from _held_by(accessor, met)
     elif isinstance(code, staticmethod | classmethod):
-        yield from _held_by(code.__func__)
+        yield from _held_by(code.__func__, met)
     elif isinstance(code, functools.cached_property):
-        yield from _held_by(code.func)
+        yield from _held_by(code.func, met)
     elif type(code) is types.FunctionType:
-        yield from _held_by_function(code)
+        yield from _held_by_function(code, met)
 
 
-def _held_by_function(function: types.FunctionType) -> Iterator[str]:
+def _held_by_function(function: types.FunctionType, met: set[int]) -> Iterator[str]:
     names = function.__code__.co_varnames[: function.__code__.co_argcount]
     defaults = function.__defaults__ or ()
     given = dict(zip(names[len(names) - len(defaults) :], defaults, strict=False)) | (function.__kwdefaults__ or {})
@@ -66,6 +69,6 @@ def _held_by_function(function: types.FunctionType) -> Iterator[str]:
         except ValueError:
             continue
         if type(held) in {types.FunctionType, LRU_CACHE}:
-            yield from _held_by(held)
+            yield from _held_by(held, met)
         elif not isinstance(held, _CODE):
             yield f"closure `{name}`"

@@ -36,14 +36,13 @@ class ImportFilters:
 
     def is_again(self, module: str, items: Iterable[Any]) -> bool:
         """Say whether the import of a module has added these before in the notebook; if not, it has now."""
-        # In a `catch_warnings` it is for a moment only.
-        if not module or self._add is None or warnings.filters is not self._filters:
+        if not module or self._add is None:
             return False
         pairs = {(module, repr(item)) for item in items}
-        if pairs and pairs <= self.known:
-            return True
+        known = bool(pairs) and pairs <= self.known
         self.known |= pairs
-        return False
+        # In a `catch_warnings` it is for a moment only.
+        return known and warnings.filters is self._filters
 
     def _add_filter(self, *item: Any, append: bool) -> None:
         if self._add is not None and not self.is_again(_imported(sys._getframe(2)), (item,)):  # noqa: SLF001 - who adds it
@@ -51,7 +50,7 @@ class ImportFilters:
 
 
 def _imported(frame: FrameType | None) -> str:
-    """Return the module whose import adds a filter, or nothing: a cell does, or a function that one calls."""
+    """Return the module whose import adds a filter, or nothing: a cell does, a function that one calls, or a reload."""
     for _ in range(_NEAR):
         if frame is None:
             break
@@ -59,7 +58,8 @@ def _imported(frame: FrameType | None) -> str:
             name = str(frame.f_globals.get("__name__", ""))
             caller = frame.f_back
             # Code that is being loaded is called by the import system; a cell's by the shell.
-            return name if caller is not None and caller.f_code.co_filename.startswith("<frozen importlib") else ""
+            loads = caller is not None and caller.f_code.co_filename.startswith("<frozen importlib")
+            return name if loads and getattr(frame.f_globals.get("__spec__"), "_initializing", False) else ""
         frame = frame.f_back
     return ""
 

@@ -97,8 +97,12 @@ def _is_same(one: Any, other: Any) -> bool:
 def place_of(value: Any) -> Place | None:
     """Return where a library keeps an object, if it is known and still does."""
     place = _PLACES.get(id(value))
-    held = place and vars(sys.modules.get(place[0], types)).get(place[1])
-    return place if place and held is value else None
+    return place if place and _held_at(place) is value else None
+
+
+def _held_at(place: Place) -> Any:
+    """Return what a loaded module has under a name now; nothing where it is gone."""
+    return getattr(sys.modules.get(place[0]), "__dict__", {}).get(place[1])
 
 
 def instead(held: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,7 +111,8 @@ def instead(held: Mapping[str, Any]) -> dict[str, Any]:
 
     def of(value: Any) -> Any:
         place = place_of(value)
-        return value if place is None else made.setdefault(id(value), Kept(place, value))
+        carried = place is not None and (place in _AMBIENT or _is_carried(value))
+        return made.setdefault(id(value), Kept(place, value)) if place is not None and carried else value
 
     return {
         name: {place: of(kept) for place, kept in value.items()} if name == KEPT else of(value)
@@ -173,12 +178,23 @@ def read_kept(
     _CHANGED.update(place for place, print_ in now.items() if before.contents.get(place, print_) != print_)
     set_by_name = map(place_of, (namespace.get(dotted.partition(".")[0]) for dotted in named))
     _CHANGED.update(place for place in set_by_name if place in now)
+    # What the library itself has let go of, or has filled with more than others can have, is carried no longer.
+    _CHANGED.difference_update([place for place in _CHANGED if not _is_carried(_held_at(place))])
     return {place: kept_at(*place) for place in sorted(_CHANGED.difference(patched))}
+
+
+def _is_carried(held: Any) -> bool:
+    """Say whether what is in an object goes to other processes: of an instance only plain values, of containers all.
+
+    An instance that fills itself when it is used, as a colour map of Matplotlib does, is a copy like any other value.
+    """
+    return type(held) in _CONTAINERS or (_may_be_kept(held) and is_plain(_content(held)))
 
 
 def _modules_in(namespace: Mapping[str, Any]) -> Iterator[types.ModuleType]:
     for value in list(namespace.values()):
-        if isinstance(value, types.ModuleType) and not made_by_hand(value):
+        # Not by `isinstance`, to which an object may say that it is of another class.
+        if issubclass(type(value), types.ModuleType) and not made_by_hand(value):
             yield value
 
 
@@ -252,8 +268,12 @@ def _look_for(new: Mapping[str, Any], modules: Collection[str], patched: Collect
 def _kept_in(modules: Collection[str], values: Collection[Any]) -> Iterator[tuple[Any, set[Place]]]:
     """Yield those of the values that libraries keep, each with all its places."""
     found = ((name, sys.modules[name]) for name in sys.modules.keys() & set(modules) if not is_of_project(name))
-    # What `import __main__` names is the notebook itself, which may have another name beside.
-    libraries = {name: module for name, module in found if getattr(module, "__name__", "__main__") != "__main__"}
+    # What `import __main__` names is the notebook itself, which may have another name beside; `None` is no module.
+    libraries = {
+        name: module
+        for name, module in found
+        if type(getattr(module, "__dict__", None)) is dict and vars(module).get("__name__", "__main__") != "__main__"
+    }
     # A look is a search in memory, much cheaper than to ask every module for all that it holds.
     tables = {name: table_of(vars(module)) for name, module in libraries.items()} if values else {}
     for value in values:
@@ -278,7 +298,7 @@ def _may_be_kept(value: Any) -> bool:
     kind = type(value)
     if kind in _CONTAINERS:
         return True
-    if kind.__module__ in {"__main__", "IPython"} or isinstance(value, type | types.ModuleType | types.FunctionType):
+    if kind.__module__ in {"__main__", "IPython"} or issubclass(kind, type | types.ModuleType | types.FunctionType):
         return False
     hooks: tuple[tuple[Any, Any], ...] = (
         (kind.__reduce_ex__, object.__reduce_ex__),

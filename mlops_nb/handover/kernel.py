@@ -192,7 +192,7 @@ def _import_again(state: State) -> None:
             with suppress(Exception):
                 importlib.import_module(module.removeprefix(MODULE))
         # `import a.b` binds `a` alone; that `a.b` is there is part of what the notebook's `a` was.
-        elif module.split(".")[0] in sys.modules:
+        elif sys.modules.get(module.split(".")[0]) is not None:
             importlib.import_module(module)
 
 

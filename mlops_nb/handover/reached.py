@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import gc
 import logging
 import types
@@ -10,12 +11,14 @@ from typing import Any
 # Somebody's whole object graph may hang on one object.
 _ENOUGH = 50_000
 _NOT_INTO = (type, types.ModuleType, types.CodeType, types.BuiltinFunctionType, logging.Logger, str, bytes, int, float)
+# What never changes is no object that two hold in common; of a function what it holds is.
+_COMMON = (*_NOT_INTO, type(None), type(...), complex, tuple, frozenset, enum.Enum, types.FunctionType)
 
 
 def reached_from(value: Any) -> frozenset[int] | None:
-    """Return the ids of the objects that a value leads to, itself among them, but not through modules and classes.
+    """Return the ids of the objects that can change to which a value leads, itself among them.
 
-    `None` when there are too many to look at.
+    Not through modules, classes and loggers, which all have in common. `None` when there are too many to look at.
     """
     met: dict[int, Any] = {}
     waiting = [value]
@@ -26,9 +29,9 @@ def reached_from(value: Any) -> frozenset[int] | None:
         if id(found) in met:
             continue
         met[id(found)] = found
-        if isinstance(found, types.FunctionType):
+        if type(found) is types.FunctionType:
             # Not its globals: whose they are, everything is reached from.
             waiting += [found.__closure__, found.__defaults__, found.__kwdefaults__, vars(found)]
-        elif not isinstance(found, _NOT_INTO) and not (type(found) is dict and "__builtins__" in found):
+        elif not issubclass(type(found), _NOT_INTO) and not (type(found) is dict and "__builtins__" in found):
             waiting += gc.get_referents(found)
-    return frozenset(met)
+    return frozenset(key for key, found in met.items() if not issubclass(type(found), _COMMON))
