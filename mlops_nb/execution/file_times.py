@@ -48,10 +48,10 @@ def put_in_order(planned: PlannedStep, around: Surroundings) -> None:
     order = {step.name: place for place, step in enumerate(plan.steps)}
     files = sorted((order[writers[path]], path) for path in asked if path in writers and path not in own)
     groups = [[path for _, path in group] for _, group in groupby(files, key=lambda file: file[0])]
-    _put(groups, around.context.folder)
+    let_be_younger(groups, around.context.folder)
 
 
-def _put(groups: list[list[str]], folder: Path) -> None:
+def let_be_younger(groups: list[list[str]], folder: Path) -> None:
     """Let the files of each group be younger than those of the groups before it, and change no more than that takes."""
     newest = 0
     changed = False
