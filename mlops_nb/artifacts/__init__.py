@@ -22,13 +22,12 @@ from mlops_nb.artifacts.formats_signature import Signature, read_signature
 from mlops_nb.artifacts.formats_table import Column, Table, describe_table, dump_table, load_table
 from mlops_nb.artifacts.formats_trust import audit, model_modules, untrusted_types
 from mlops_nb.artifacts.holdings import Holdings, Unfinished
-from mlops_nb.artifacts.immutable_types import IMMUTABLE
+from mlops_nb.artifacts.immutable_types import is_immutable
 from mlops_nb.artifacts.of_process import KINDS_OF_PROCESS, held_by_process, one_of_process
 from mlops_nb.artifacts.of_project import is_of_project
 from mlops_nb.artifacts.store import ArtifactMissing, ArtifactStore, StoreUnwritable
 
 __all__ = [
-    "IMMUTABLE",
     "JSON",
     "KINDS_OF_PROCESS",
     "PARQUET",
@@ -70,6 +69,7 @@ __all__ = [
     "fingerprint",
     "has_hooks",
     "held_by_process",
+    "is_immutable",
     "is_of_project",
     "is_pickle",
     "library_constants",

@@ -246,7 +246,7 @@ def _plain_array(walker: Walker, array: np.ndarray) -> None:
 
 def hash_arrow(walker: Walker, value: Any) -> None:
     """Hash an array or buffer of Arrow, and note where its memory is: it may be that of a NumPy array."""
-    if walker.met(value) or walker.been_through(value):
+    if walker.known(value):
         return
     for buffer in value.buffers() if hasattr(value, "buffers") else (value,):
         if buffer is not None and buffer.size:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-IMMUTABLE = frozenset(
+_IMMUTABLE = frozenset(
     {
         "datetime.date",
         "datetime.datetime",
@@ -33,6 +33,6 @@ IMMUTABLE = frozenset(
 
 def is_immutable(kind: type) -> bool:
     """Say whether a type's values never change; members of a module's enumeration come back as themselves."""
-    if f"{kind.__module__}.{kind.__qualname__}" in IMMUTABLE:
+    if f"{kind.__module__}.{kind.__qualname__}" in _IMMUTABLE:
         return True
     return issubclass(kind, enum.Enum) and kind.__module__ != "__main__"

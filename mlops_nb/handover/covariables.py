@@ -26,7 +26,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mlops_nb.artifacts import IMMUTABLE, Trace, by_body, is_of_project, memory_owner, pack, stateless, unpack
+from mlops_nb.artifacts import Trace, by_body, is_immutable, is_of_project, memory_owner, pack, stateless, unpack
 from mlops_nb.errors import MlopsNbError
 from mlops_nb.handover.groups import UNKNOWN, Group, deeply, groups_of
 from mlops_nb.handover.kept import KEPT, Kept, instead
@@ -308,9 +308,9 @@ def _is_root(value: Any) -> bool:
         return by_body(value)
     if type(value) is types.FunctionType:
         return not stateless(value)
-    module = type(value).__module__
-    if f"{module}.{type(value).__qualname__}" in IMMUTABLE:
+    if is_immutable(type(value)):
         return False
+    module = type(value).__module__
     # Indexes and scalars of pandas and NumPy never change; a view is its owner's memory.
     if module.startswith("pandas") and type(value).__name__ not in {"DataFrame", "Series"}:
         return False

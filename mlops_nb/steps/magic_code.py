@@ -39,8 +39,10 @@ class _Open(ast.NodeTransformer):
     def visit_Expr(self, node: ast.Expr) -> list[ast.stmt]:
         return [node, *_run_by(node)]
 
-    def visit_Assign(self, node: ast.Assign) -> list[ast.stmt]:
+    def visit_Assign(self, node: ast.stmt) -> list[ast.stmt]:
         return [*_run_by(node), node]
+
+    visit_AnnAssign = visit_AugAssign = visit_Return = visit_Assign  # noqa: N815 - the visitor's protocol
 
 
 def _run_by(statement: ast.stmt) -> list[ast.stmt]:
