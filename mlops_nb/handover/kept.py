@@ -6,6 +6,9 @@ Such a variable is the library's own object in each process, and not a copy of i
 2. What travels of it is where the library keeps it, and what is in it, which is put into that of the other process.
 3. Once a step has changed it, every later step gets it so, as it gets other state of the process: the library's code
    may read it under any name.
+
+So does what a module of the project keeps and nobody can carry, such as a client with a lock, as long as it is what the
+import has made: there nothing is put into it.
 """
 
 from __future__ import annotations
@@ -38,6 +41,8 @@ _ON_HEAP = 1 << 9
 _CODE = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 # More than that is a table of the library's, of which nobody knows who else holds it.
 _LARGEST = 10_000
+# Of the project's modules: what nobody can carry and each import makes as it is here.
+_IMPORTED: set[Place] = set()
 # What this process knows: where an object is kept, by its id, and of which places every step gets what is in them.
 _PLACES: dict[int, Place] = {}
 _CHANGED: set[Place] = set()
@@ -59,6 +64,9 @@ class Kept:
         """Return how another process gets its own, and what is in it."""
         if self.place in _AMBIENT:
             return kept_at, self.place
+        if self.place in _IMPORTED:
+            # The module itself, so that its source counts.
+            return made_by_import, (sys.modules[self.place[0]], self.place[1])
         return kept_at, self.place, (type(self.held), self.content), None, None, _put
 
 
@@ -67,6 +75,19 @@ def kept_at(module: str, name: str) -> Any:
     held = getattr(importlib.import_module(module), name)
     _PLACES[id(held)] = module, name
     return held
+
+
+def made_by_import(module: types.ModuleType, name: str) -> Any:
+    """Return what the import of a module of the project has made in this process."""
+    _IMPORTED.add((module.__name__, name))
+    return kept_at(module.__name__, name)
+
+
+def leave_to_import(made: Mapping[Place, Any]) -> None:
+    """Take note of what nobody can carry and the import of a module of the project makes as it is; nothing else is."""
+    _IMPORTED.clear()
+    _IMPORTED.update(made)
+    _PLACES.update((id(value), place) for place, value in made.items())
 
 
 def _put(here: Any, state: tuple[type, Any]) -> None:
@@ -111,7 +132,7 @@ def instead(held: Mapping[str, Any]) -> dict[str, Any]:
 
     def of(value: Any) -> Any:
         place = place_of(value)
-        carried = place is not None and (place in _AMBIENT or _is_carried(value))
+        carried = place is not None and (place in _AMBIENT | _IMPORTED or _is_carried(value))
         return made.setdefault(id(value), Kept(place, value)) if place is not None and carried else value
 
     return {
@@ -125,7 +146,7 @@ def contents(namespace: Mapping[str, Any]) -> dict[Place, str]:
     found = {}
     for value in list(namespace.values()):
         place = place_of(value)
-        if place is not None and place not in _AMBIENT:
+        if place is not None and place not in _AMBIENT | _IMPORTED:
             found[place] = _print(value, namespace)
     return found
 
@@ -211,7 +232,7 @@ def told_of_changes(namespace: Mapping[str, Any], changes: Iterable[str]) -> lis
     uncarried = []
     for dotted in changes:
         held, place = _at(namespace, dotted)
-        if place is None or place in _AMBIENT or _is_option(held):
+        if place is None or place in _AMBIENT | _IMPORTED or _is_option(held):
             continue
         if _may_be_kept(held) and is_plain(_content(held)):
             _PLACES[id(held)] = place

@@ -34,7 +34,7 @@ from mlops_nb.handover.asked import put_questions
 from mlops_nb.handover.background import RUNNING, STILL_RUNS, children, running
 from mlops_nb.handover.covariables import Process, came_back_different, freeze, thaw, thaw_one, variables
 from mlops_nb.handover.import_filters import IMPORT_FILTERS
-from mlops_nb.handover.kept import CHANGED_IN_PLACE, told_of_changes
+from mlops_nb.handover.kept import CHANGED_IN_PLACE, leave_to_import, told_of_changes
 from mlops_nb.handover.launched import reaching_joblib
 from mlops_nb.handover.module_state import BOUND, MODULE
 from mlops_nb.handover.outside import Outside
@@ -278,6 +278,7 @@ def end(  # noqa: PLR0913 - what is known of a step
     session.patched = tuple(dict.fromkeys((*session.patched, *held.get(PATCHES, ()))))
     patched = frozenset(session.patched)
     held |= watch.variables(patched)
+    leave_to_import(watch.made_by_import())
     store = session.process.store
     found = freeze(held, session.known, session.process, step, kept)
     changed_code = watch.changed_code(patched)

@@ -191,6 +191,15 @@ class ImportWatch:
             return False
         return all(imported.data.get(key) == print_of_part(parts[key]) for key in asked)
 
+    def made_by_import(self) -> dict[tuple[str, str], Any]:
+        """Return what nobody can carry of the loaded modules and importing them makes as it is, by module and name."""
+        return {
+            (name, own): value
+            for name, module in project_modules()
+            if (part := parts_of(module, self.modules).get(BOUND)) and self.comes_by_import(f"{BOUND}{name}")
+            for own, value in part[0]
+        }
+
     def naming(self, item: Covariable) -> Covariable:
         """Return what cannot leave its process with the names of what it is, where it is a module's."""
         for name in item.names:
