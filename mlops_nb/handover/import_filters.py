@@ -36,13 +36,14 @@ class ImportFilters:
 
     def is_again(self, module: str, items: Iterable[Any]) -> bool:
         """Say whether the import of a module has added these before in the notebook; if not, it has now."""
-        if not module or self._add is None:
+        # In a `catch_warnings` it is for a moment only, as what the judges of tables import.
+        if not module or self._add is None or warnings.filters is not self._filters:
             return False
         pairs = {(module, repr(item)) for item in items}
-        known = bool(pairs) and pairs <= self.known
+        if pairs and pairs <= self.known:
+            return True
         self.known |= pairs
-        # In a `catch_warnings` it is for a moment only.
-        return known and warnings.filters is self._filters
+        return False
 
     def _add_filter(self, *item: Any, append: bool) -> None:
         if self._add is not None and not self.is_again(_imported(sys._getframe(2)), (item,)):  # noqa: SLF001 - who adds it

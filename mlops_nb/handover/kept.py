@@ -219,7 +219,7 @@ def _modules_in(namespace: Mapping[str, Any]) -> Iterator[types.ModuleType]:
             yield value
 
 
-def told_of_changes(namespace: Mapping[str, Any], changes: Iterable[str]) -> list[str]:
+def told_of_changes(namespace: Mapping[str, Any], changes: Iterable[str], patched: Collection[Place]) -> list[str]:
     """Take note of what a step's text changes of libraries in place; return what of it nobody can carry.
 
     Parameters
@@ -228,11 +228,13 @@ def told_of_changes(namespace: Mapping[str, Any], changes: Iterable[str]) -> lis
         The notebook's.
     changes
         Dotted names of imported things.
+    patched
+        Where the notebook has put objects of its own, which are carried as such.
     """
     uncarried = []
-    for dotted in changes:
+    for dotted in sorted(changes):
         held, place = _at(namespace, dotted)
-        if place is None or place in _AMBIENT | _IMPORTED or _is_option(held):
+        if place is None or place in _AMBIENT | _IMPORTED or place in patched or _is_option(held):
             continue
         if _may_be_kept(held) and is_plain(_content(held)):
             _PLACES[id(held)] = place

@@ -272,7 +272,8 @@ def end(  # noqa: PLR0913 - what is known of a step
     held = variables(namespace, shell.user_ns_hidden)
     watch = watch_imports()
     watch.libraries = None
-    uncarried = told_of_changes(namespace, changes)
+    own = {(module, name) for module, path, name in session.patched if not path}
+    uncarried = told_of_changes(namespace, set(changes).difference(patches), own)
     held |= read_process_state(shell, patches, session.patched, session.libraries, imports, history=history)
     # A step that goes on in this process has made none of them.
     session.patched = tuple(dict.fromkeys((*session.patched, *held.get(PATCHES, ()))))
