@@ -349,7 +349,7 @@ def test_what_only_its_own_process_can_rebuild_is_noticed_and_its_steps_share_a_
     assert scraps(first) == {"size": 2}
     assert any("came back as something else" in text for text in told)
     assert [step.reason for step in first.result.record.steps if step.step == "make"] == [
-        "`Node`, `node`: it came back as something else in another process"
+        "`node`: it came back as something else in another process"
     ]
     # The lock remembers: the next time they share a kernel at once.
     told.clear()
