@@ -355,7 +355,8 @@ def test_what_only_its_own_process_can_rebuild_is_noticed_and_its_steps_share_a_
     told.clear()
     again = run(notebook, fresh=True, listen=lambda event: told.append(event.text))
     assert scraps(again) == {"size": 2}
-    assert not any("came back as something else" in text for text in told)
+    assert again.result.reran == ()
+    assert [text[:7] for text in told if "came back as something else" in text] == ["[MN305]"]
 
 
 def test_what_of_a_module_keeps_its_steps_in_one_kernel_is_told(tmp_path: Path) -> None:
