@@ -7,6 +7,7 @@ from mlops_nb.artifacts.figure_constants import Place, constant_at, library_cons
 from mlops_nb.artifacts.fingerprint import (
     CannotFingerprint,
     fingerprint,
+    fingerprint_if_known,
     has_hooks,
     quiet_reduce,
 )
@@ -22,7 +23,7 @@ from mlops_nb.artifacts.formats_signature import Signature, read_signature
 from mlops_nb.artifacts.formats_table import Column, Table, describe_table, dump_table, load_table
 from mlops_nb.artifacts.formats_trust import audit, model_modules, untrusted_types
 from mlops_nb.artifacts.holdings import Holdings, Unfinished
-from mlops_nb.artifacts.immutable_types import is_immutable
+from mlops_nb.artifacts.immutable_types import ON_HEAP, PLAIN, is_immutable
 from mlops_nb.artifacts.of_process import KINDS_OF_PROCESS, held_by_process, one_of_process
 from mlops_nb.artifacts.of_project import is_of_project
 from mlops_nb.artifacts.store import ArtifactMissing, ArtifactStore, StoreUnwritable
@@ -30,8 +31,10 @@ from mlops_nb.artifacts.store import ArtifactMissing, ArtifactStore, StoreUnwrit
 __all__ = [
     "JSON",
     "KINDS_OF_PROCESS",
+    "ON_HEAP",
     "PARQUET",
     "PICKLE",
+    "PLAIN",
     "PNG",
     "SKOPS",
     "SVG",
@@ -67,6 +70,7 @@ __all__ = [
     "dump_table",
     "encode_json",
     "fingerprint",
+    "fingerprint_if_known",
     "has_hooks",
     "held_by_process",
     "is_immutable",

@@ -31,13 +31,11 @@ from mlops_nb.artifacts import fingerprint_data, fingerprint_sets
 from mlops_nb.artifacts.dict_views import VIEWS, behind
 from mlops_nb.artifacts.fingerprint_stream import AGAIN, CONSTANTS, FLOAT, HEADS, INT, NEW, STR, Stream, part
 from mlops_nb.artifacts.fingerprint_trace import MemoryPlace, Trace
-from mlops_nb.artifacts.immutable_types import is_immutable
+from mlops_nb.artifacts.immutable_types import PLAIN, is_immutable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-
-_PLAIN = frozenset({int, float, str, bytes, bool, type(None), complex})
 
 # Keys of dictionaries up to this size are likely to be attributes, which come again.
 _ATTRIBUTES = 256
@@ -84,6 +82,14 @@ def fingerprint(
         message = f"{type(value).__name__}: {type(error).__name__}: {error}"
         raise CannotFingerprint(message) from error
     return walker.digest()
+
+
+def fingerprint_if_known(value: Any, *, namespace: Mapping[str, Any] | None = None) -> str | None:
+    """Return the fingerprint of a value, or nothing where its content cannot be known."""
+    try:
+        return fingerprint(value, namespace=namespace)
+    except (CannotFingerprint, RecursionError):
+        return None
 
 
 def quiet_reduce(value: Any) -> Any:
@@ -161,23 +167,13 @@ class Walker(Stream):
 
     def known(self, value: Any) -> bool:
         """Say whether this walk, or one over another value, has been through an object that can change."""
-        # Of each dictionary, list and instance: what `met` does, without a call of it.
-        number = self.seen.get(key := id(value))
-        if number is not None:
-            self.gathered += AGAIN + number.to_bytes(8, "little")
-            return True
-        if self.left is not None:
-            self.one_less()
-        self.seen[key] = len(self.seen)
-        self.trace.alive.append(value)
-        return self.been_through(value)
+        return self.met(value) or self.been_through(value)
 
     def been_through(self, value: Any) -> bool:
         """Note an object that can change; say whether the walk over another value has been through it."""
-        key, trace = id(value), self.trace
-        if key in self.constants:
-            trace.met.add(key)
+        if self.constants and self.constant(value):
             return False
+        key, trace = id(value), self.trace
         trace.shared.add(key)
         trace.numbers[key] = self.seen[key]
         name = trace.elsewhere.get(key)
@@ -220,7 +216,7 @@ class Walker(Stream):
     def bulk(self, values: Iterable[Any]) -> bool:
         """Hash a flat run of plain values in one piece; False when something else is among them."""
         flat = list(values)
-        if len(flat) < _BULK or not {type(value) for value in flat} <= _PLAIN:
+        if len(flat) < _BULK or not {type(value) for value in flat} <= PLAIN:
             return False
         # `x in values` finds a NaN by identity.
         self.trace.nans.update((id(value), value) for value in flat if type(value) is float and value != value)  # noqa: PLR0124

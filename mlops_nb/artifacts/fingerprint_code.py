@@ -14,6 +14,7 @@ from mlops_nb.artifacts.closed_files import FILES, told_of_closed
 from mlops_nb.artifacts.fingerprint import CannotFingerprint
 from mlops_nb.artifacts.fingerprint_data import hash_view_of_memory
 from mlops_nb.artifacts.fingerprint_stream import part
+from mlops_nb.artifacts.immutable_types import ON_HEAP
 from mlops_nb.artifacts.of_process import one_of_process
 from mlops_nb.artifacts.of_project import is_of_project
 
@@ -36,9 +37,6 @@ _CLASS_PLUMBING = frozenset(
         "__slotnames__",
     }
 )
-
-# Py_TPFLAGS_HEAPTYPE: made while Python runs.
-_ON_HEAP = 1 << 9
 
 
 def code_globals(code: types.CodeType) -> set[str]:
@@ -72,7 +70,7 @@ def by_body(kind: type) -> bool:
 
     Not so the interpreter's own, which no module need hold, as `type(None)`.
     """
-    return kind.__module__ == "__main__" or not (_importable(kind) or not kind.__flags__ & _ON_HEAP)
+    return kind.__module__ == "__main__" or not (_importable(kind) or not kind.__flags__ & ON_HEAP)
 
 
 def made_by_hand(module: types.ModuleType) -> bool:

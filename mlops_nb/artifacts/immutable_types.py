@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import enum
 
+PLAIN: frozenset[type] = frozenset({int, float, str, bytes, bool, complex, type(None)})
+# Py_TPFLAGS_HEAPTYPE, a flag of classes that are made while Python runs: by code, or by a library as it is loaded.
+ON_HEAP = 1 << 9
 _IMMUTABLE = frozenset(
     {
         "datetime.date",

@@ -2,7 +2,8 @@
 
 Run whole, a later cell's file is the younger one. In a pipeline the later step may have run before the earlier one, or
 in an earlier run. Before a step that asks how old such files are, those of the later steps get the time that writing
-them once more would have given them. Where a step has set the time itself, or only given another name, it stays.
+them once more would have given them, and none in the future. Where a step has set the time itself, or has only copied
+from the file or given it another name, it stays.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def put_in_order(planned: PlannedStep, around: Surroundings) -> None:
         asked = writers
     own = {
         path
-        for step in dict.fromkeys(writers.values())
+        for step in set(writers.values())
         if step in progress.evidence
         for path in progress.evidence[step].sets_times
     }

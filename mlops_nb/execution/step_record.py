@@ -29,6 +29,7 @@ from mlops_nb.pipeline import (
     modules_of,
     reads_of,
     relative,
+    staying,
     written_hashes,
 )
 from mlops_nb.scraps import Scrap as GluedScrap
@@ -104,9 +105,9 @@ class Progress:
         with self.lock:
             for variable in different:
                 writers = [
-                    planned.name
-                    for planned in plan.steps[: plan.steps.index(plan.step(name))]
-                    if planned.name in self.deltas and variable in self.deltas[planned.name].written
+                    step
+                    for step in _before(plan, name)
+                    if step in self.deltas and variable in self.deltas[step].written
                 ]
                 self.kept.setdefault(writers[-1], set()).add(variable)
                 self.to_mend.add(writers[-1])
@@ -141,16 +142,17 @@ class Progress:
         """Return the files that a step left in an earlier run and that a step before it has changed in this one."""
         found = changed(recorded, folder)
         with self.lock:
-            before = [planned.name for planned in plan.steps[: plan.steps.index(plan.step(name))]]
-            ran = [self.evidence[step] for step in before if self.status.get(step) == "succeeded"]
+            ran = [self.evidence[step] for step in _before(plan, name) if self.status.get(step) == "succeeded"]
         uses = [FileUse.of((), evidence.writes_files) for evidence in ran]
         return [path for path in found if any(use.disturbs(FileUse.of((), (path,))) for use in uses)]
 
     def writers(self, plan: Plan, name: str) -> dict[str, str]:
         """Return the files that the steps before one left, each with the last step that wrote it."""
         with self.lock:
-            before = [planned.name for planned in plan.steps[: plan.steps.index(plan.step(name))]]
-            return {path: step for step in before for path in self.files.get(step, {})}
+            return self._writers(plan, name)
+
+    def _writers(self, plan: Plan, name: str) -> dict[str, str]:
+        return {path: step for step in _before(plan, name) for path in self.files.get(step, {})}
 
     def of_several_steps(self, plan: Plan, name: str, files: Iterable[str]) -> tuple[str, ...]:
         """Return those of the files that steps before one left, unless one step left them all."""
@@ -161,11 +163,15 @@ class Progress:
     def lost_before(self, plan: Plan, name: str, folder: Path) -> set[str]:
         """Return the steps before one that left a file which it reads and which a later step has written since."""
         with self.lock:
-            before = [planned.name for planned in plan.steps[: plan.steps.index(plan.step(name))]]
             reads = self.evidence[name].reads_files if name in self.evidence else ()
-            left = {path: step for step in before for path in self.files.get(step, {}) if path in reads}
+            left = {path: step for path, step in self._writers(plan, name).items() if path in reads}
             hashes = {path: self.files[step][path] for path, step in left.items()}
         return {left[path] for path in changed(hashes, folder)}
+
+
+def _before(plan: Plan, name: str) -> list[str]:
+    """Return the steps that the notebook has before one."""
+    return [planned.name for planned in plan.steps[: plan.steps.index(plan.step(name))]]
 
 
 @dataclass(frozen=True)
@@ -251,7 +257,7 @@ def succeeded(  # noqa: PLR0913, PLR0917 - what a result consists of
         asks_times=around.progress.of_several_steps(around.plan, planned.name, files["timed"]),
         sets_times=tuple(sorted({*files["dated"], *with_times_of_their_own(written, context.folder, began)})),
         variables=tuple(sorted(set(outcome.evidence["variables"]) - set(planned.step.variables))),
-        stays={name: item.problem for item in delta.changed if item.problem for name in item.names},
+        stays=staying(delta),
         outside=(*outcome.evidence.get("outside", ()), *_unseen(planned.step, state, outcome)),
     )
     published = _artifacts(scraps, around) | rests_on

@@ -81,7 +81,7 @@ def _threads(namespace: dict[str, Any]) -> Iterator[str]:
                 yield "work of a pool"
         elif _is_ours(given, namespace) or _is_ours(type(thread), namespace):
             yield f"the thread {getattr(given, '__name__', type(thread).__name__)}"
-        elif any(module is namespace or is_of_project(str(module.get("__name__"))) for module in modules):
+        elif any(_is_home(module, namespace) for module in modules):
             yield "a thread"
 
 
@@ -91,10 +91,14 @@ def _stack(frame: types.FrameType | None) -> Iterator[dict[str, Any]]:
         frame = frame.f_back
 
 
+def _is_home(home: dict[str, Any], namespace: dict[str, Any]) -> bool:
+    """Say whether these are the globals of the notebook's code or the project's."""
+    return home is namespace or is_of_project(str(home.get("__name__")))
+
+
 def _is_ours(value: Any, namespace: dict[str, Any]) -> bool:
     """Say whether code is the notebook's or the project's."""
-    while isinstance(value, functools.partial):
-        value = value.func
+    value = _unwrapped(value)
     value = getattr(value, "__func__", value)
     if getattr(value, "__globals__", None) is namespace:
         return True
@@ -115,7 +119,7 @@ def _scheduled(namespace: dict[str, Any]) -> Iterator[str]:
         while coroutine is not None:
             frame = getattr(coroutine, "cr_frame", None)
             home = frame.f_globals if frame is not None else {}
-            if home is namespace or is_of_project(str(home.get("__name__"))):
+            if _is_home(home, namespace):
                 yield f"the task {coroutine.__name__}"
                 break
             coroutine = getattr(coroutine, "cr_await", None)
@@ -154,7 +158,7 @@ def _is_code_of_ours(value: Any, namespace: dict[str, Any]) -> bool:
     """Say whether a value is code of the notebook or the project."""
     frame = getattr(value, "cr_frame", None)
     if frame is not None:
-        return frame.f_globals is namespace or is_of_project(str(frame.f_globals.get("__name__")))
+        return _is_home(frame.f_globals, namespace)
     return callable(value) and (_is_ours(value, namespace) or _is_ours(type(value), namespace))
 
 

@@ -6,6 +6,7 @@ import functools
 import types
 from typing import TYPE_CHECKING, Any
 
+from mlops_nb.artifacts import PLAIN
 from mlops_nb.handover.object_state import LRU_CACHE
 
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
 # So many places are named.
 _FEW = 3
-_PLAIN = (int, float, complex, str, bytes, bool, type(None))
 _CODE = (type, types.ModuleType, types.BuiltinFunctionType)
 
 
@@ -61,7 +61,7 @@ def _held_by_function(function: types.FunctionType, met: set[int]) -> Iterator[s
     names = function.__code__.co_varnames[: function.__code__.co_argcount]
     defaults = function.__defaults__ or ()
     given = dict(zip(names[len(names) - len(defaults) :], defaults, strict=False)) | (function.__kwdefaults__ or {})
-    yield from (f"default `{name}`" for name, value in given.items() if not isinstance(value, (*_PLAIN, *_CODE)))
+    yield from (f"default `{name}`" for name, value in given.items() if not isinstance(value, (*PLAIN, *_CODE)))
     yield from (f"attribute `{name}`" for name in vars(function) if name != "__wrapped__")
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
         try:

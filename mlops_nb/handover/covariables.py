@@ -140,6 +140,7 @@ def freeze(
             process.roots.learn(oids[name], value)
     by_id = {id(held[name]): token for name, token in oids.items()}
     held = instead(held)
+    # What stands for an object of a library is known as that object.
     by_id |= {id(held[name]): token for name, token in oids.items()}
     frozen = []
     for group in groups_of(held, process.namespace, by_id):

@@ -18,9 +18,9 @@ import sys
 import types
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
-from mlops_nb.artifacts import CannotFingerprint, fingerprint, is_of_project, made_by_hand
+from mlops_nb.artifacts import ON_HEAP, PLAIN, fingerprint_if_known, is_of_project, made_by_hand
 from mlops_nb.handover.dict_table import table_of
 
 if TYPE_CHECKING:
@@ -36,8 +36,6 @@ _CONTAINERS: dict[type, Callable[[Any, Any], None]] = {
     dict: lambda here, content: (here.clear(), here.update(content))[0],
     set: lambda here, content: (here.clear(), here.update(content))[0],
 }
-_PLAIN = frozenset({str, int, float, bool, bytes, complex, type(None)})
-_ON_HEAP = 1 << 9
 _CODE = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 # More than that is a table of the library's, of which nobody knows who else holds it.
 _LARGEST = 10_000
@@ -95,7 +93,8 @@ def _put(here: Any, state: tuple[type, Any]) -> None:
     if type(here) is not kind:
         message = f"The library keeps a {type(here).__name__} here and not a {kind.__name__}."
         raise TypeError(message)
-    if _is_same(_content(here), content):
+    known = fingerprint_if_known(content)
+    if known is not None and fingerprint_if_known(_content(here)) == known:
         return
     put = _CONTAINERS.get(kind)
     if put is not None:
@@ -106,13 +105,6 @@ def _put(here: Any, state: tuple[type, Any]) -> None:
 
 def _content(held: Any) -> Any:
     return held.copy() if type(held) in _CONTAINERS else dict(vars(held))
-
-
-def _is_same(one: Any, other: Any) -> bool:
-    try:
-        return fingerprint(one) == fingerprint(other)
-    except (CannotFingerprint, RecursionError):
-        return False
 
 
 def place_of(value: Any) -> Place | None:
@@ -141,21 +133,14 @@ def instead(held: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def contents(namespace: Mapping[str, Any]) -> dict[Place, str]:
+def contents(namespace: Mapping[str, Any]) -> dict[Place, str | None]:
     """Return what is in those objects of libraries that the notebook has names for, as fingerprints."""
     found = {}
     for value in list(namespace.values()):
         place = place_of(value)
         if place is not None and place not in _AMBIENT | _IMPORTED:
-            found[place] = _print(value, namespace)
+            found[place] = fingerprint_if_known(_content(value), namespace=namespace)
     return found
-
-
-def _print(value: Any, namespace: Mapping[str, Any]) -> str:
-    try:
-        return fingerprint(_content(value), namespace=namespace)
-    except (CannotFingerprint, RecursionError):
-        return ""
 
 
 @dataclass(frozen=True)
@@ -163,7 +148,7 @@ class Before:
     """What the notebook's names stood for before a step, by id, and what was in those objects that libraries keep."""
 
     ids: Mapping[str, int] = field(default_factory=dict)
-    contents: Mapping[Place, str] = field(default_factory=dict)
+    contents: Mapping[Place, str | None] = field(default_factory=dict)
 
     @staticmethod
     def now(namespace: Mapping[str, Any]) -> Before:
@@ -194,7 +179,7 @@ def read_kept(
         Where the notebook has put objects of its own.
     """
     new = {name: value for name, value in list(namespace.items()) if before.ids.get(name) != id(value)}
-    _look_for(new, {*imports, *(str(module.__name__) for module in _modules_in(namespace))}, patched)
+    _look_for(new, {*imports, *(value.__name__ for value in list(namespace.values()) if _is_library(value))}, patched)
     now = contents(namespace)
     _CHANGED.update(place for place, print_ in now.items() if before.contents.get(place, print_) != print_)
     set_by_name = map(place_of, (namespace.get(dotted.partition(".")[0]) for dotted in named))
@@ -209,14 +194,11 @@ def _is_carried(held: Any) -> bool:
 
     An instance that fills itself when it is used, as a colour map of Matplotlib does, is a copy like any other value.
     """
-    return type(held) in _CONTAINERS or (_may_be_kept(held) and is_plain(_content(held)))
+    return type(held) in _CONTAINERS or _holds_only_plain(held)
 
 
-def _modules_in(namespace: Mapping[str, Any]) -> Iterator[types.ModuleType]:
-    for value in list(namespace.values()):
-        # Not by `isinstance`, to which an object may say that it is of another class.
-        if issubclass(type(value), types.ModuleType) and not made_by_hand(value):
-            yield value
+def _holds_only_plain(held: Any) -> bool:
+    return _may_be_kept(held) and is_plain(_content(held))
 
 
 def told_of_changes(namespace: Mapping[str, Any], changes: Iterable[str], patched: Collection[Place]) -> list[str]:
@@ -236,7 +218,7 @@ def told_of_changes(namespace: Mapping[str, Any], changes: Iterable[str], patche
         held, place = _at(namespace, dotted)
         if place is None or place in _AMBIENT | _IMPORTED or place in patched or _is_option(held):
             continue
-        if _may_be_kept(held) and is_plain(_content(held)):
+        if _holds_only_plain(held):
             _PLACES[id(held)] = place
             _CHANGED.add(place)
         else:
@@ -250,7 +232,7 @@ def _at(namespace: Mapping[str, Any], dotted: str) -> tuple[Any, Place | None]:
     held = namespace.get(first)
     place = place_of(held)
     for part in path:
-        place = (str(held.__name__), part) if held is not None and _is_library(held) and part[:1] != "_" else None
+        place = (held.__name__, part) if _is_library(held) and part[:1] != "_" else None
         held = getattr(held, part, None)
     if held is None or isinstance(held, _CODE):
         return held, None
@@ -259,9 +241,10 @@ def _at(namespace: Mapping[str, Any], dotted: str) -> tuple[Any, Place | None]:
     return held, place
 
 
-def _is_library(value: Any) -> bool:
+def _is_library(value: Any) -> TypeGuard[types.ModuleType]:
+    # Not by `isinstance`, to which an object may say that it is of another class.
     return (
-        isinstance(value, types.ModuleType)
+        issubclass(type(value), types.ModuleType)
         and value.__name__ != "__main__"
         and not made_by_hand(value)
         and not is_of_project(value.__name__)
@@ -329,7 +312,7 @@ def _may_be_kept(value: Any) -> bool:
         (kind.__getstate__, object.__getstate__),
     )
     return (
-        all(base is object or (base.__flags__ & _ON_HEAP and not vars(base).get("__slots__")) for base in kind.__mro__)
+        all(base is object or (base.__flags__ & ON_HEAP and not vars(base).get("__slots__")) for base in kind.__mro__)
         and type(getattr(value, "__dict__", None)) is dict
         and all(own is usual for own, usual in hooks)
         and not hasattr(kind, "__setstate__")
@@ -351,7 +334,7 @@ def is_plain(value: Any) -> bool:
 
 def _is_constant(value: Any) -> bool:
     kind = type(value)
-    if kind in _PLAIN:
+    if kind in PLAIN:
         return True
     if kind in {tuple, frozenset}:
         return all(map(_is_constant, value))

@@ -38,7 +38,7 @@ from mlops_nb.handover.kept import CHANGED_IN_PLACE, leave_to_import, told_of_ch
 from mlops_nb.handover.launched import reaching_joblib
 from mlops_nb.handover.module_state import BOUND, MODULE
 from mlops_nb.handover.outside import Outside
-from mlops_nb.handover.patches import ACTIVE, PATCHES, STAYS_ACTIVE, Libraries, mock_is_active
+from mlops_nb.handover.patches import ACTIVE, PATCHES, STAYS_ACTIVE, Libraries, mock_is_active, of_modules
 from mlops_nb.handover.process_bound import ACTS_AT_ITS_END, end_quietly
 from mlops_nb.handover.process_state import (
     HISTORY,
@@ -177,12 +177,17 @@ def begin(  # noqa: PLR0913 - what a step begins with
         shell.execution_count = number
         for typed in (namespace["_ih"], shell.history_manager.input_hist_raw):
             typed[:] = [*typed[:number], *[""] * (number - len(typed))] if HISTORY in values else [""] * number
-    session.streams = _stream_prints(read_ambient(session.baseline), namespace)
-    process.roots.let_go()
-    session.libraries = watch_imports().libraries = Libraries.now(namespace)
+    _look_before(session, namespace)
     session.children = children()
     session.seconds = perf_counter() - started
     session.files.listen(folders)
+
+
+def _look_before(session: _Session, namespace: dict[str, Any]) -> None:
+    """Note what there is before the step's cells run, and hold on to nothing of it."""
+    session.streams = _stream_prints(read_ambient(session.baseline), namespace)
+    session.process.roots.let_go()
+    session.libraries = watch_imports().libraries = Libraries.now(namespace)
 
 
 def _import_again(state: State) -> None:
@@ -231,9 +236,7 @@ def go_on(
     if missing:
         values, _ = thaw(state.only(missing), session.process)
         namespace.update({name: values[name] for name in missing if name in values})
-    session.streams = _stream_prints(read_ambient(session.baseline), namespace)
-    session.process.roots.let_go()
-    session.libraries = watch_imports().libraries = Libraries.now(namespace)
+    _look_before(session, namespace)
     session.files.listen(folders)
 
 
@@ -272,14 +275,13 @@ def end(  # noqa: PLR0913 - what is known of a step
     held = variables(namespace, shell.user_ns_hidden)
     watch = watch_imports()
     watch.libraries = None
-    own = {(module, name) for module, path, name in session.patched if not path}
-    uncarried = told_of_changes(namespace, set(changes).difference(patches), own)
+    uncarried = told_of_changes(namespace, set(changes).difference(patches), of_modules(session.patched))
     held |= read_process_state(shell, patches, session.patched, session.libraries, imports, history=history)
     # A step that goes on in this process has made none of them.
     session.patched = tuple(dict.fromkeys((*session.patched, *held.get(PATCHES, ()))))
     patched = frozenset(session.patched)
     held |= watch.variables(patched)
-    leave_to_import(watch.made_by_import())
+    leave_to_import(watch.made_by_import(held))
     store = session.process.store
     found = freeze(held, session.known, session.process, step, kept)
     changed_code = watch.changed_code(patched)

@@ -25,13 +25,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mlops_nb.artifacts import fingerprint, is_of_project, quiet_reduce
+from mlops_nb.artifacts import PLAIN, fingerprint, is_of_project, quiet_reduce
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 LRU_CACHE = type(functools.lru_cache(id))
-_PLAIN = (int, float, complex, str, bytes, bool, type(None))
 _WEAK = (weakref.WeakSet, weakref.WeakValueDictionary, weakref.WeakKeyDictionary)
 _RUNNING = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
 _OPEN_INSIDE = frozenset(
@@ -103,7 +102,7 @@ class _Look:
 
     def at(self, value: Any) -> None:
         """Look at a value of any type."""
-        if type(value) in _PLAIN:
+        if type(value) in PLAIN:
             self._tell(fingerprint(value))
             return
         known = self._met.get(id(value))
@@ -280,7 +279,7 @@ class _Look:
         self._opaque = True
         self._is(value)
         for key in sorted(held):
-            if type(held[key]) in _PLAIN:
+            if type(held[key]) in PLAIN:
                 # An address or a time is another one in each process, and a package's own affair.
                 self._here += [key, fingerprint(held[key])]
 

@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mlops_nb.artifacts import made_by_hand
+from mlops_nb.artifacts import ON_HEAP, made_by_hand
 from mlops_nb.handover.dict_table import ids_in, is_same, table_of
 from mlops_nb.handover.kept import Before, is_plain
 
@@ -108,13 +108,12 @@ def _classes(namespace: Mapping[str, Any]) -> set[type]:
     return {
         kind
         for kind in found
-        if kind.__flags__ & _MUTABLE == _ON_HEAP and kind.__module__ not in {"__main__", "builtins"}
+        if kind.__flags__ & _MUTABLE == ON_HEAP and kind.__module__ not in {"__main__", "builtins"}
     }
 
 
 # Py_TPFLAGS_HEAPTYPE, and it together with Py_TPFLAGS_IMMUTABLETYPE: most classes written in C take no attribute.
-_ON_HEAP = 1 << 9
-_MUTABLE = 1 << 9 | 1 << 8
+_MUTABLE = ON_HEAP | 1 << 8
 
 
 def read_patches(
@@ -156,6 +155,11 @@ def read_patches(
             if place is not None and owner_of(*place) is owner:
                 found[*place, attribute] = (value,)
     return found
+
+
+def of_modules(patches: Iterable[tuple[str, str, str]]) -> set[tuple[str, str]]:
+    """Return those of the patches that are attributes of modules themselves, by module and attribute."""
+    return {(module, attribute) for module, path, attribute in patches if not path}
 
 
 def write_patches(value: Mapping[tuple[str, str, str], Any]) -> None:

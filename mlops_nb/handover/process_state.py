@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import is_of_project
 from mlops_nb.handover.kept import KEPT, read_kept, take_over
-from mlops_nb.handover.patches import PATCHES, Libraries, read_patches, write_patches
+from mlops_nb.handover.patches import PATCHES, Libraries, of_modules, read_patches, write_patches
 
 if TYPE_CHECKING:
     import types
@@ -51,10 +51,9 @@ def read_process_state(  # noqa: PLR0913 - what a step is known to have done
         Whether some step reads `_`, `In` or `Out`.
     """
     set_here = read_patches(shell.user_ns, patches, known, libraries)
-    patched = {(module, name) for module, path, name in set_here if not path}
     found = {
         PATCHES: set_here,
-        KEPT: read_kept(shell.user_ns, libraries.names, imports, patches, patched),
+        KEPT: read_kept(shell.user_ns, libraries.names, imports, patches, of_modules(set_here)),
         FIGURES: _read_figures(),
         HISTORY: _read_history(shell) if history else None,
     }

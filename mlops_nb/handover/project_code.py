@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from mlops_nb.artifacts import CannotFingerprint, fingerprint, is_of_project
+from mlops_nb.artifacts import fingerprint, fingerprint_if_known, is_of_project
 from mlops_nb.handover.changed_places import in_words
 from mlops_nb.handover.groups import UNKNOWN
 from mlops_nb.handover.module_slots import tie
@@ -191,12 +191,12 @@ class ImportWatch:
             return False
         return all(imported.data.get(key) == print_of_part(parts[key]) for key in asked)
 
-    def made_by_import(self) -> dict[tuple[str, str], Any]:
-        """Return what nobody can carry of the loaded modules and importing them makes as it is, by module and name."""
+    def made_by_import(self, held: Mapping[str, Any]) -> dict[tuple[str, str], Any]:
+        """Return what nobody can carry of `variables` and importing the modules makes as it is, by module and name."""
         return {
-            (name, own): value
-            for name, module in project_modules()
-            if (part := parts_of(module, self.modules).get(BOUND)) and self.comes_by_import(f"{BOUND}{name}")
+            (_parted(name)[1], own): value
+            for name, part in held.items()
+            if name.startswith(BOUND) and self.comes_by_import(name)
             for own, value in part[0]
         }
 
@@ -225,20 +225,16 @@ class ImportWatch:
         part, module_name = _parted(name)
         module = importlib.import_module(module_name)
         here = parts_of(module, self.modules).get(part, ((), (), ()))
-        if known and (known == _print(here) or (known.startswith(UNKNOWN) and _alike(here, value))):
+        if known and (
+            known == fingerprint_if_known(here, namespace=notebook_namespace())
+            or (known.startswith(UNKNOWN) and _alike(here, value))
+        ):
             return
         now, (carried, deleted, held_by_code) = dict(here[0]), value
         for gone in (*(own for own in now if own not in dict(carried)), *deleted):
             vars(module).pop(gone, None)
         vars(module).update(carried)
         tie(module, {id(now[own]): dict(carried)[own] for own in held_by_code if own in now})
-
-
-def _print(variables: Variables) -> str | None:
-    try:
-        return fingerprint(variables, namespace=notebook_namespace())
-    except (CannotFingerprint, RecursionError):
-        return None
 
 
 def _alike(one: Variables, other: Variables) -> bool:
