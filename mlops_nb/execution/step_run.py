@@ -327,7 +327,7 @@ def _tries(  # noqa: PLR0913, PLR0917 - what a try consists of
     # kernel may need anything.
     names = None
     items = state.covariables
-    alone = step.name not in around.plan.graph.kernels()
+    alone = not live and step.name not in around.plan.graph.kernels()
     if planned.proven is not None and alone and not planned.proven.stays and not step.flow.barrier:
         items = needed(step, state, planned.proven).covariables
         names = {name for item in items for name in item.names}

@@ -16,28 +16,25 @@
 from __future__ import annotations
 
 import base64
-import math
 import re
-import secrets
 import sys
 import types
-import weakref
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mlops_nb.artifacts import Trace, by_body, is_immutable, is_of_project, memory_owner, pack, stateless, unpack
+from mlops_nb.artifacts import Trace, is_of_project, memory_owner, pack, unpack
 from mlops_nb.errors import MlopsNbError
 from mlops_nb.handover.groups import UNKNOWN, Group, deeply, groups_of
-from mlops_nb.handover.kept import KEPT, Kept, instead
+from mlops_nb.handover.kept import KEPT, Kept, instead, overridden
 from mlops_nb.handover.pickling import Identities, dumps
 from mlops_nb.handover.process_bound import CannotLeaveProcess
+from mlops_nb.handover.roots import Roots, is_root
 from mlops_nb.handover.set_order import recipes
 from mlops_nb.handover.state import Covariable, State
-from mlops_nb.handover.unpickling import NAN, loads
+from mlops_nb.handover.unpickling import loads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from pickle import PickleBuffer
 
     from mlops_nb.artifacts import ArtifactStore
@@ -59,52 +56,6 @@ def variables(namespace: Mapping[str, Any], hidden: Mapping[str, Any]) -> dict[s
         and not _HISTORY.fullmatch(name)
         and name not in {"In", "Out"}
     }
-
-
-@dataclass
-class Roots:
-    """Which object in this process is which, by the token that identifies it across processes.
-
-    While the notebook's code runs, objects are held weakly where they can be: an object that only we kept alive would
-    still be there for the code's weak references and finalizers.
-    """
-
-    objects: dict[str, Any] = field(default_factory=dict)
-    _known: dict[int, tuple[str, Callable[[], Any]]] = field(default_factory=dict)
-
-    def learn(self, token: str, value: Any) -> None:
-        """Take note that `value` is the object of that token."""
-        self.objects[token] = value
-        try:
-            held: Callable[[], Any] = weakref.ref(value)
-        except TypeError:
-            held = partial(_itself, value)
-        self._known[id(value)] = (token, held)
-
-    def token(self, value: Any) -> str | None:
-        """Return the token of an object, if it has one."""
-        token, held = self._known.get(id(value), ("", None))
-        return token if held is not None and held() is value else None
-
-    def nan(self, value: float) -> str:
-        """Return the token of a NaN object."""
-        numpy = sys.modules.get("numpy")
-        if value is math.nan:  # noqa: PLW0177 - which object it is
-            return f"{NAN}math"
-        if numpy is not None and value is numpy.nan:
-            return f"{NAN}numpy"
-        known = next((token for token, held in self.objects.items() if held is value), None)
-        token = known or f"{NAN}{secrets.token_hex(8)}"
-        self.objects[token] = value
-        return token
-
-    def let_go(self) -> None:
-        """Hold no object any longer than the notebook does; NaN objects have nothing that could be missed."""
-        self.objects = {token: value for token, value in self.objects.items() if token.startswith(NAN)}
-
-
-def _itself(value: Any) -> Any:
-    return value
 
 
 @dataclass(frozen=True)
@@ -134,14 +85,12 @@ def freeze(
     oids = {}
     for name, value in sorted(held.items()):
         # What holds the process's state is made anew at each look, and nobody else has it.
-        if _is_root(value) and not name.startswith("@"):
+        if is_root(value) and not name.startswith("@"):
             # Learnt at once: a further name for the same object has its token, here as in the process it is thawed in.
             oids[name] = process.roots.token(value) or f"{step}:{name}"
             process.roots.learn(oids[name], value)
     by_id = {id(held[name]): token for name, token in oids.items()}
-    held = instead(held)
-    # What stands for an object of a library is known as that object.
-    by_id |= {id(held[name]): token for name, token in oids.items()}
+    held = _with_stand_ins(held, by_id)
     frozen = []
     for group in groups_of(held, process.namespace, by_id):
         own = {name: oids[name] for name in group.names if name in oids}
@@ -151,6 +100,13 @@ def freeze(
             problem = group.problem or ("" if keeps.isdisjoint(group.names) else CAME_BACK_DIFFERENT)
             frozen.append(_store(group, values, own, others, process, problem))
     return _with_what_refers(frozen, before, held)
+
+
+def _with_stand_ins(held: Mapping[str, Any], by_id: dict[int, str]) -> dict[str, Any]:
+    """Return variables with what stands for libraries' objects among them, which is known as that object as well."""
+    standing = instead(held)
+    by_id |= {id(standing[name]): by_id[id(value)] for name, value in held.items() if id(value) in by_id}
+    return standing
 
 
 def _with_what_refers(frozen: list[Covariable], before: State, held: Mapping[str, Any]) -> tuple[Covariable, ...]:
@@ -211,7 +167,9 @@ def came_back_different(state: State, values: Mapping[str, Any], process: Proces
         for _, token in sorted(item.oids.items())
         if token in objects
     }
-    held = instead({name: values[name] for item in items for name in item.names})
+    told_twice = overridden(values)
+    items = [item for item in items if len(item.names) > 1 or told_twice.isdisjoint(item.names)]
+    held = _with_stand_ins({name: values[name] for item in items for name in item.names}, by_id)
     found = {(group.names, group.fingerprint) for group in groups_of(held, process.namespace, by_id)}
     changed = {name for item in items if (item.names, item.fingerprint) not in found for name in item.names}
     return sorted(gone | changed)
@@ -299,29 +257,6 @@ def described(value: Any) -> str:
     if type(value) in {list, tuple, dict, set, frozenset}:
         return f"{kind} of {len(value)}"
     return kind
-
-
-def _is_root(value: Any) -> bool:
-    """Say whether a value is an object that can change and that others may hold."""
-    if type(value) in _NEVER_ROOTS or isinstance(value, types.ModuleType | BaseException):
-        return False
-    if isinstance(value, type):
-        return by_body(value)
-    if type(value) is types.FunctionType:
-        return not stateless(value)
-    if is_immutable(type(value)):
-        return False
-    module = type(value).__module__
-    # Indexes and scalars of pandas and NumPy never change; a view is its owner's memory.
-    if module.startswith("pandas") and type(value).__name__ not in {"DataFrame", "Series"}:
-        return False
-    return module != "numpy" or (type(value).__name__ == "ndarray" and value.base is None)
-
-
-_NEVER_ROOTS = frozenset(
-    {int, float, complex, bool, str, bytes, tuple, frozenset, type(None), range, slice, types.BuiltinFunctionType}
-    | {types.MethodType, types.CodeType, types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType}
-)
 
 
 def _shared_owners(trace: Trace) -> frozenset[int]:

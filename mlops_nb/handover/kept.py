@@ -119,18 +119,27 @@ def _held_at(place: Place) -> Any:
 
 
 def instead(held: Mapping[str, Any]) -> dict[str, Any]:
-    """Return variables with what stands for the objects of libraries among them."""
+    """Return variables with what stands for the objects of libraries among them.
+
+    What every step gets has stand-ins of its own, and so its own content: a name's may be of an earlier step.
+    """
     made: dict[int, Kept] = {}
 
-    def of(value: Any) -> Any:
+    def of(value: Any, made: dict[int, Kept]) -> Any:
         place = place_of(value)
         carried = place is not None and (place in _AMBIENT | _IMPORTED or _is_carried(value))
         return made.setdefault(id(value), Kept(place, value)) if place is not None and carried else value
 
     return {
-        name: {place: of(kept) for place, kept in value.items()} if name == KEPT else of(value)
+        name: {place: of(kept, {}) for place, kept in value.items()} if name == KEPT else of(value, made)
         for name, value in held.items()
     }
+
+
+def overridden(values: Mapping[str, Any]) -> set[str]:
+    """Return the names for objects of libraries of which every step gets what is in them, whatever the name says."""
+    places = values.get(KEPT, {}).keys()
+    return {name for name, value in values.items() if place_of(value) in places}
 
 
 def contents(namespace: Mapping[str, Any]) -> dict[Place, str | None]:

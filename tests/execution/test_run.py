@@ -336,6 +336,22 @@ def test_steps_share_a_kernel_for_what_cannot_leave_it(tmp_path: Path) -> None:
     assert "needs its kernel" in reasons["make"]
 
 
+def test_what_a_step_raises_in_a_shared_kernel_is_told_as_it_is(tmp_path: Path) -> None:
+    cells = [
+        ("step:make", "numbers = [1, 2]"),
+        ("step:other", "other = 3"),
+        ("step:use", "total = sum(numbers) / (other - 2)"),
+    ]
+    notebook = write(tmp_path / "raising.ipynb", cells)
+    run(notebook)
+    # By the lock, the last step gets a part of the namespace; now it has to go on in the kernel of the first.
+    edit(notebook, 1, "numbers = (value for value in (1, 2))\nother = 0")
+    edit(notebook, 2, "other = 2")
+    failed = run(notebook)
+    (step,) = [step for step in failed.result.record.steps if step.status == "failed"]
+    assert (step.step, step.reason) == ("use", "ZeroDivisionError: division by zero")
+
+
 def test_what_only_its_own_process_can_rebuild_is_noticed_and_its_steps_share_a_kernel(tmp_path: Path) -> None:
     cells = [
         ("step:make", SELF_HELD),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mlops_nb.handover import kept
-from mlops_nb.handover.kept import KEPT, Before, Kept, instead, read_kept
+from mlops_nb.handover.kept import KEPT, Before, Kept, instead, overridden, read_kept
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,9 +70,11 @@ def test_what_a_step_changes_every_later_step_gets(library: Any) -> None:
     place = ("kept_by_us", "options")
     changed = looked_for(namespace, before)
     assert changed == {place: library.options}
-    held = instead({KEPT: changed, **namespace})
-    # One object stands for it, so that both names travel together.
-    assert held[KEPT][place] is held["options"]
+    held = instead({KEPT: changed, "same": library.options, **namespace})
+    # One object stands for it under all names, so that they travel together; what every step gets travels by itself.
+    assert held["options"] is held["same"]
+    assert held[KEPT][place] is not held["options"]
+    assert overridden({KEPT: changed, "own": ["a"], **namespace}) == {"options"}
 
 
 def test_an_object_that_is_no_longer_the_library_s_is_a_variable(library: Any) -> None:
