@@ -4,13 +4,7 @@ from mlops_nb.artifacts.blob import CorruptArtifact, pack, unpack
 from mlops_nb.artifacts.closed_files import closed_again, told_of_closed
 from mlops_nb.artifacts.dict_views import VIEWS, behind
 from mlops_nb.artifacts.figure_constants import Place, constant_at, library_constants, put_constant
-from mlops_nb.artifacts.fingerprint import (
-    CannotFingerprint,
-    fingerprint,
-    fingerprint_if_known,
-    has_hooks,
-    quiet_reduce,
-)
+from mlops_nb.artifacts.fingerprint import CannotFingerprint, fingerprint, fingerprint_if_known
 from mlops_nb.artifacts.fingerprint_code import by_body, code_globals, made_by_hand, stateless
 from mlops_nb.artifacts.fingerprint_data import memory_owner
 from mlops_nb.artifacts.fingerprint_trace import MemoryPlace, Trace
@@ -26,6 +20,7 @@ from mlops_nb.artifacts.holdings import Holdings, Unfinished
 from mlops_nb.artifacts.immutable_types import ON_HEAP, PLAIN, is_immutable
 from mlops_nb.artifacts.of_process import KINDS_OF_PROCESS, held_by_process, one_of_process
 from mlops_nb.artifacts.of_project import is_of_project
+from mlops_nb.artifacts.reducing import has_hooks, quiet_reduce
 from mlops_nb.artifacts.store import ArtifactMissing, ArtifactStore, StoreUnwritable
 
 __all__ = [

@@ -23,7 +23,6 @@ import io
 import pickle
 import struct
 import types
-import warnings
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +31,7 @@ from mlops_nb.artifacts.dict_views import VIEWS, behind
 from mlops_nb.artifacts.fingerprint_stream import AGAIN, CONSTANTS, FLOAT, HEADS, INT, NEW, STR, Stream, part
 from mlops_nb.artifacts.fingerprint_trace import MemoryPlace, Trace
 from mlops_nb.artifacts.immutable_types import PLAIN, is_immutable
+from mlops_nb.artifacts.reducing import has_hooks, is_ordinary, quiet_reduce
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -92,19 +92,6 @@ def fingerprint_if_known(value: Any, *, namespace: Mapping[str, Any] | None = No
         return None
 
 
-def quiet_reduce(value: Any) -> Any:
-    """Return what pickle would store of an object, without the warning that Python 3.12 gives for itertools'.
-
-    From Python 3.14 on they cannot be pickled. Matplotlib's figures hold some, and the filters that hear the warning
-    are the user's, who may have made it an error.
-    """
-    if type(value).__module__ != "itertools":
-        return value.__reduce_ex__(4)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        return value.__reduce_ex__(4)
-
-
 class Walker(Stream):
     """One walk over one value: the hash so far, and what was met."""
 
@@ -122,6 +109,8 @@ class Walker(Stream):
         self.named: dict[type, bytes] = known.named if known else {}
         self.keys: dict[str, bytes] = known.keys if known else {}
         self.classes: dict[type, bytes] = known.classes if known else {}
+        # What is hashed of each object of a type whose instances are made and stored as nearly all are.
+        self.ordinary: dict[type, bytes] = known.ordinary if known else {}
         self.seen: dict[int, int] = {}
         self.namespace = namespace
         self.roots = roots
@@ -167,7 +156,19 @@ class Walker(Stream):
 
     def known(self, value: Any) -> bool:
         """Say whether this walk, or one over another value, has been through an object that can change."""
-        return self.met(value) or self.been_through(value)
+        # As `met` and `been_through` do, in one call: most of a walk is this.
+        key, trace = id(value), self.trace
+        seen = self.seen
+        if key in seen or self.left is not None:
+            return self.met(value) or self.been_through(value)
+        trace.numbers[key] = seen[key] = len(seen)
+        trace.alive.append(value)
+        if key in self.constants:
+            del trace.numbers[key]
+            trace.met.add(key)
+            return False
+        trace.shared.add(key)
+        return key in trace.elsewhere and self.been_through(value)
 
     def been_through(self, value: Any) -> bool:
         """Note an object that can change; say whether the walk over another value has been through it."""
@@ -231,6 +232,13 @@ class Walker(Stream):
     def reduced(self, value: Any, left_out: frozenset[str] = frozenset()) -> None:
         """Hash an object by what pickle would store of it, but for attributes that are no content."""
         kind = type(value)
+        head = self.ordinary.get(kind)
+        if head is not None:
+            state = value.__getstate__()
+            self.trace.alive.append(state)
+            self.gathered += head
+            self.state(state, left_out)
+            return
         named = self.named.get(kind)
         if named is None:
             if self.namespace is not None and has_hooks(kind, self.namespace):
@@ -251,21 +259,27 @@ class Walker(Stream):
             # As nearly all are made. A function may have made the class, then this is the walk over its body.
             self.gathered += NEW
             self.walk(kind)
+            if kind in self.classes and is_ordinary(kind):
+                self.ordinary[kind] = named + NEW + self.classes[kind]
         else:
             if kind.__module__ == "__main__":
                 self.walk(kind)
             self.walk(make)
             self.walk(tuple(arguments))
         state, items, pairs = (*rest, None, None, None)[:3]
-        if left_out and type(state) is dict:
-            # Sorted, because those left out may have come in another order when it was loaded.
-            state = {name: state[name] for name in sorted(state.keys() - left_out)}
-        self.walk(state)
+        self.state(state, left_out)
         for item in items or ():
             self.walk(item)
         for key, item in pairs or ():
             self.walk(key)
             self.walk(item)
+
+    def state(self, state: Any, left_out: frozenset[str]) -> None:
+        """Hash what pickle would store of an object's attributes, but for those that are no content."""
+        if left_out and type(state) is dict:
+            # Sorted, because those left out may have come in another order when it was loaded.
+            state = {name: state[name] for name in sorted(state.keys() - left_out)}
+        self.walk(state)
 
 
 def _bytes(walker: Walker, value: bytes) -> None:
@@ -307,7 +321,7 @@ def _mapping(walker: Walker, value: dict[Any, Any]) -> None:
                 walker.gathered += keys[key]
             else:
                 walker.walk(key)
-            if item is None or type(item) is bool:
+            if item is None or item is True or item is False:
                 walker.gathered += CONSTANTS[item]
             else:
                 walker.walk(item)
@@ -316,18 +330,6 @@ def _mapping(walker: Walker, value: dict[Any, Any]) -> None:
 def _byte_array(walker: Walker, value: bytearray) -> None:
     if not walker.known(value):
         walker.buffer("bytearray", value)
-
-
-_HOOKS = ("__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__getnewargs__", "__getnewargs_ex__")
-
-
-def has_hooks(kind: type, namespace: Mapping[str, Any]) -> bool:
-    """Say whether the notebook's code decides what pickle sees of a class's instances: then a copy may differ."""
-    return any(
-        isinstance(hook, types.FunctionType) and hook.__globals__ is namespace
-        for base in kind.__mro__
-        for hook in map(vars(base).get, _HOOKS)
-    )
 
 
 def _view(walker: Walker, value: Any) -> None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from mlops_nb.artifacts.fingerprint import Walker
 
+# Up to so many bytes of elements enter the hash as they are: to digest them first costs more.
+_SMALL = 256
+
 
 def walk_of(kind: type) -> Callable[[Walker, Any], None] | None:
     """Return the walk of values of a type of NumPy or pandas; neither is imported for asking."""
@@ -55,6 +58,8 @@ def memory_owner(array: np.ndarray) -> np.ndarray:
     owner: Any = array
     while True:
         base = owner.base
+        if base is None:
+            return owner  # type: ignore[no-any-return]
         if type(base).__name__ == "DummyArray":
             # What `as_strided` puts between a view and its array.
             base = base.base
@@ -68,12 +73,11 @@ def hash_array(walker: Walker, value: np.ndarray, *, of_column: bool = False) ->
 
     `of_column`: the array object is pandas' own, so only its content counts.
     """
-    import numpy as np
-
     if walker.met(value):
         return
-    owner: Any = memory_owner(value)
-    base = getattr(owner, "base", None)
+    owns = memory_owner(value)
+    owner: Any = owns
+    base = getattr(owns, "base", None)
     if base is not None:
         owner = base.obj if isinstance(base, memoryview) else base
     # The walked array alone must not make its owner look shared; equal owners of two arrays do.
@@ -84,37 +88,48 @@ def hash_array(walker: Walker, value: np.ndarray, *, of_column: bool = False) ->
         walker.trace.shared.add(id(value))
     elif walker.been_through(value):
         return
-    _note_place(walker, value)
-    walker.tag("array", f"{value.dtype.str}{value.dtype.descr if value.dtype.names else ''}{value.shape}".encode())
-    walker.tag("flags", bytes([value.flags.writeable, value.flags.f_contiguous and not value.flags.c_contiguous]))
-    if value.dtype.hasobject:
+    if value.size:
+        _note_place(walker, value, owns)
+    _elements(walker, value)
+
+
+def _elements(walker: Walker, value: np.ndarray) -> None:
+    """Hash dtype, shape, flags and elements."""
+    import numpy as np
+
+    dtype, flags = value.dtype, value.flags
+    in_columns = flags.f_contiguous and not flags.c_contiguous
+    walker.tag("array", f"{dtype.str}{dtype.descr if dtype.names else ''}{value.shape}".encode())
+    walker.tag("flags", bytes([flags.writeable, in_columns]))
+    if dtype.hasobject:
         # As an array of numbers is read below: in the order of a copy that pickle would make.
-        for item in value.ravel(order="A").tolist() if value.dtype.names is None else value.ravel().tolist():
+        for item in value.ravel(order="A").tolist() if dtype.names is None else value.ravel().tolist():
             walker.walk(item)
         return
-    data = value if value.flags.c_contiguous or value.flags.f_contiguous else np.ascontiguousarray(value)
-    if data.dtype.names is not None:
+    if value.nbytes <= _SMALL and dtype.names is None:
+        walker.tag("elements", value.tobytes("A"))
+        return
+    data = value if flags.c_contiguous or in_columns else np.ascontiguousarray(value)
+    if dtype.names is not None:
         # What lies between the fields of a record is whatever was in memory before.
         clean = np.zeros(data.shape, data.dtype, order="C" if data.flags.c_contiguous else "F")
-        for name in data.dtype.names:
+        for name in dtype.names:
             clean[name] = data[name]
         data = clean
     flat = data.reshape(-1, order="A")
     walker.buffer("data", flat.view(np.uint8) if flat.size and flat.dtype.itemsize else b"")
 
 
-def _place_of(array: np.ndarray, *, framed: bool) -> MemoryPlace:
-    return MemoryPlace(id(memory_owner(array)), array.__array_interface__["data"][0], array.strides, framed)
+def _place_of(array: np.ndarray, owner: np.ndarray, *, framed: bool) -> MemoryPlace:
+    return MemoryPlace(id(owner), array.__array_interface__["data"][0], array.strides, framed)
 
 
-def _note_place(walker: Walker, array: np.ndarray) -> None:
+def _note_place(walker: Walker, array: np.ndarray, owner: np.ndarray) -> None:
     """Note where an array lies; hash how it lies to the first in the same memory, through which it can be changed.
 
     Columns of frames do not change each other (copy-on-write), and how a frame lays them out is no content.
     """
-    if not array.size:
-        return
-    place = _place_of(array, framed=walker.in_frame > 0)
+    place = _place_of(array, owner, framed=walker.in_frame > 0)
     walker.trace.places[id(array)] = place
     number, first = walker.lying.setdefault(place.owner, (walker.seen[id(array)], place))
     if first is not place and not (first.framed and place.framed):
@@ -135,7 +150,7 @@ def note_held_arrays(walker: Walker, value: Any) -> None:
             owner = memory_owner(held)
             walker.trace.memory.add(id(owner))
             walker.trace.alive.append(held)
-            walker.trace.places.setdefault(id(held), _place_of(held, framed=False))
+            walker.trace.places.setdefault(id(held), _place_of(held, owner, framed=False))
 
 
 def hash_array_of_kind(walker: Walker, value: np.ndarray) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import sys
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,21 +30,23 @@ _LEFT_OUT = (
     ("matplotlib.axes", "Axes", frozenset({"_stale"})),
 )
 
+# What a registry of callbacks holds; one that holds anything else is walked as any other object.
+_OF_A_REGISTRY = {"_signals", "exception_handler", "callbacks", "_cid_gen", "_func_cid_map", "_pickled_cids"}
 _LIBRARIES = frozenset({"matplotlib", "mpl_toolkits"})
 
 
-def walk_of(kind: type) -> Callable[[Walker, object], None] | None:
+def walk_of(kind: type) -> Callable[[Walker, Any], None] | None:
     """Return the walk of objects of a type of Matplotlib; it is not imported for asking."""
     for module, name, left_out in _LEFT_OUT:
         known = getattr(sys.modules.get(module), name, None)
         if known is not None and issubclass(kind, known):
-            return partial(_walk, left_out=left_out)
+            return partial(_registry if kind.__name__ == "CallbackRegistry" else _walk, left_out=left_out)
     if any(base.__module__.partition(".")[0] in _LIBRARIES for base in kind.__mro__):
         return partial(_walk, left_out=frozenset())
     return None
 
 
-def _walk(walker: Walker, value: object, *, left_out: frozenset[str]) -> None:
+def _walk(walker: Walker, value: Any, *, left_out: frozenset[str]) -> None:
     if not walker.in_figure:
         walker.constants = walker.trace.constants()
     walker.in_figure += 1
@@ -55,3 +57,17 @@ def _walk(walker: Walker, value: object, *, left_out: frozenset[str]) -> None:
         walker.in_figure -= 1
         if not walker.in_figure:
             walker.constants = {}
+
+
+def _registry(walker: Walker, value: Any, *, left_out: frozenset[str]) -> None:
+    """Walk a registry of callbacks; each part of a figure has one, and nearly all are empty."""
+    held = vars(value)
+    signals = held.get("_signals")
+    empty = not (held.get("callbacks", True) or held.get("_pickled_cids", True))
+    if not empty or held.keys() != _OF_A_REGISTRY or type(signals) is not list or {*map(type, signals)} != {str}:
+        _walk(walker, value, left_out=left_out)
+    elif not walker.known(value):
+        walker.tag("registry", "\0".join(signals).encode())
+        walker.walk(held["exception_handler"])
+        for inner in (signals, held["callbacks"], held["_pickled_cids"]):
+            walker.known(inner)

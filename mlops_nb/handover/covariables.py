@@ -315,6 +315,7 @@ def _store(  # noqa: PLR0913, PLR0917 - what is stored, and how it hangs togethe
                 roots=roots,
                 constants=constants,
                 sets=sets,
+                objects=process.roots.objects,
                 in_band=in_band,
             )
         )

@@ -16,11 +16,11 @@ see it. So here:
 
 from __future__ import annotations
 
-import enum
 import functools
 import io
 import itertools
 import operator
+import pickle
 import types
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,7 @@ from mlops_nb.artifacts import (
     VIEWS,
     behind,
     closed_again,
+    constant_at,
     fingerprint,
     held_by_process,
     one_of_process,
@@ -41,20 +42,18 @@ from mlops_nb.artifacts import (
 )
 from mlops_nb.handover import pickling_matplotlib, pickling_pandas
 from mlops_nb.handover.pickling_arrays import is_array, reduce_array, set_attributes
+from mlops_nb.handover.pickling_classes import with_members_in_order
 from mlops_nb.handover.pickling_functions import reduce_of_module, set_state, state_of
 from mlops_nb.handover.process_bound import CannotLeaveProcess, check
 
 if TYPE_CHECKING:
-    import pickle
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from mlops_nb.artifacts import Place
     from mlops_nb.handover.set_order import Recipe
 
 
 _LRU_CACHE = type(functools.lru_cache(id))
-# Of the tuple that a reduce method returns, how long it is when it has a state.
-_WITH_STATE = 3
 
 
 class Identities:
@@ -169,7 +168,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             return known(obj)
         reduced = super().reducer_override(obj)
         if isinstance(obj, type):
-            return _with_members_in_order(obj, reduced)
+            return with_members_in_order(obj, reduced)
         # Of these it depends on more than the type.
         if kind is not _LRU_CACHE and not isinstance(obj, BaseException | types.ModuleType):
             self._as_pickle_does.add(kind)
@@ -202,24 +201,42 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             raise CannotLeaveProcess(message)
         return _make_cached, (function.__wrapped__, function.cache_parameters())
 
+    def told_of(self, constant: Any, place: Place) -> tuple[Any, ...]:
+        """Return what brings a library's constant about."""
+        alone, _ = dumps(constant, namespace=self._namespace, identities=self._identities, in_band=True)
+        return "constant", place, fingerprint(constant), alone
+
+    def begin_with(self, file: io.BytesIO, tokens: Iterable[tuple[Any, str | tuple[Any, ...]]]) -> None:
+        """Let the pickle begin with the tokens of objects, which it then refers to as to what was pickled before.
+
+        The opcodes are those of `persistent_id`; but pickle need not ask for every single object whether it is one.
+        """
+        memo = {}
+        for number, (held, token) in enumerate(tokens):
+            told = io.BytesIO()
+            pickler = pickle.Pickler(told, protocol=3)
+            # No memo of its own; and without the head and the end of a pickle, its opcodes go into another.
+            pickler.fast = True
+            pickler.dump(token)
+            file.write(told.getvalue()[2:-1] + pickle.BINPERSID)
+            file.write(pickle.LONG_BINPUT + number.to_bytes(4, "little") + pickle.POP)
+            memo[id(held)] = number, held
+        self.memo = memo
+
 
 class ReferringPickler(NotebookPickler):
-    """A pickler that stores a token for each object that is stored elsewhere.
+    """A pickler that stores a token for each object that is stored elsewhere, and what brings sets about.
 
-    A class of its own, because pickle asks it for every single object.
+    A class of its own, because pickle asks it for every single object: numbers, such as a NaN, are in no memo, and how
+    a set comes about may name objects of the pickle.
     """
 
     def persistent_id(self, obj: Any) -> str | tuple[Any, ...] | None:
         """Return the token of an object that is stored elsewhere, or what brings a constant or a set about."""
         known = self._known.get(id(obj))
         if known is _CONSTANT:
-            place = self._constants[id(obj)]
-            known = self._known[id(obj)] = ("constant", place, fingerprint(obj), self._alone(obj))
+            known = self._known[id(obj)] = self.told_of(obj, self._constants[id(obj)])
         return known
-
-    def _alone(self, constant: Any) -> bytes:
-        pickled, _ = dumps(constant, namespace=self._namespace, identities=self._identities, in_band=True)
-        return pickled
 
 
 # Stands for a constant until it is met.
@@ -255,46 +272,6 @@ _OF_LIBRARIES: dict[tuple[str, str], Callable[[Any], Any]] = {
 }
 
 
-def _with_members_in_order(kind: type, reduced: Any) -> Any:
-    """Return what cloudpickle stores of a class, with its members in their own order, and all of them.
-
-    It sorts them and leaves out those of which a base has the same: of the base they may become another.
-    """
-    if not isinstance(reduced, tuple) or len(reduced) < _WITH_STATE or not isinstance(reduced[2], tuple):
-        return reduced
-    make, arguments, (members, slots), *_ = reduced
-    if not issubclass(kind, enum.Enum):
-        members = _as_of_a_base(kind) | members
-    places = {name: place for place, name in enumerate(vars(kind))}
-    ordered = dict(sorted(members.items(), key=lambda member: places.get(member[0], len(places))))
-    if kind.__qualname__ != kind.__name__:
-        # Of a class that a function made; cloudpickle makes it again by its last name.
-        ordered["__qualname__"] = kind.__qualname__
-    return make, arguments, (ordered, slots), None, None, _set_members
-
-
-# Made with each class.
-_WITH_EACH_CLASS = frozenset({"__module__", "__dict__", "__weakref__", "__abstractmethods__", "_abc_impl"})
-
-
-def _as_of_a_base(kind: type) -> dict[str, Any]:
-    """Return the members of a class that are the very object which a base has under that name."""
-    return {
-        name: value
-        for name, value in vars(kind).items()
-        if name not in _WITH_EACH_CLASS
-        and any(vars(base).get(name, _WITH_EACH_CLASS) is value for base in kind.__bases__)
-    }
-
-
-def _set_members(kind: type, state: tuple[dict[str, Any], Any]) -> None:
-    # What a base's `__init_subclass__` has set by now, as that of scikit-learn's transformers does, stands before all.
-    for name in state[0].keys() & vars(kind).keys():
-        if not name.startswith("__") and name not in _WITH_EACH_CLASS:
-            delattr(kind, name)
-    cloudpickle.cloudpickle._class_setstate(kind, state)  # noqa: SLF001 - what cloudpickle's own pickles name
-
-
 def _make_function(
     code: types.CodeType, name: str, closure: tuple[types.CellType, ...] | None, token: str | None
 ) -> types.FunctionType:
@@ -316,6 +293,22 @@ _VIEWS: dict[type, Callable[[Any], Any]] = {
 }
 
 
+def _known_at_once(
+    roots: Mapping[int, str], constants: Mapping[int, Place], objects: Mapping[str, Any]
+) -> list[tuple[Any, str | Place]] | None:
+    """Return the objects that a pickle refers to, each with its token or place; `None` where a memo cannot have one."""
+    # By place, so that equal values make equal pickles.
+    placed = {key: place for key, place in sorted(constants.items(), key=lambda item: str(item[1])) if key not in roots}
+    found: list[tuple[Any, str | Place]] = []
+    told: dict[int, str | Place] = {**roots, **placed}
+    for key, known in told.items():
+        held = objects.get(known) if isinstance(known, str) else constant_at(known)
+        if id(held) != key or type(held) is float:
+            return None
+        found.append((held, known))
+    return found
+
+
 def dumps(  # noqa: PLR0913 - what freezing depends on
     value: Any,
     *,
@@ -325,9 +318,12 @@ def dumps(  # noqa: PLR0913 - what freezing depends on
     roots: Mapping[int, str] | None = None,
     constants: Mapping[int, Place] | None = None,
     sets: Mapping[int, Recipe] | None = None,
+    objects: Mapping[str, Any] | None = None,
     in_band: bool = False,
 ) -> tuple[bytes, list[pickle.PickleBuffer]]:
     """Pickle a value of the notebook; return the pickle and its large buffers.
+
+    `objects` are those of the roots, by their tokens; the rest is what `NotebookPickler` takes.
 
     Raises
     ------
@@ -336,7 +332,8 @@ def dumps(  # noqa: PLR0913 - what freezing depends on
     """
     buffers: list[pickle.PickleBuffer] = []
     out = io.BytesIO()
-    make = ReferringPickler if roots or constants or sets else NotebookPickler
+    known = None if sets else _known_at_once(roots or {}, constants or {}, objects or {})
+    make = ReferringPickler if known is None else NotebookPickler
     pickler = make(
         out,
         namespace=namespace,
@@ -348,6 +345,9 @@ def dumps(  # noqa: PLR0913 - what freezing depends on
         sets=sets or {},
     )
     try:
+        if known:
+            told = [(held, at if isinstance(at, str) else pickler.told_of(held, at)) for held, at in known]
+            pickler.begin_with(out, told)
         pickler.dump(value)
     except CannotLeaveProcess:
         raise

@@ -11,6 +11,9 @@ from mlops_nb.handover.process_bound import CannotLeaveProcess
 if TYPE_CHECKING:
     import numpy as np
 
+# Up to so many bytes of elements stand in the pickle itself: a buffer of its own costs more than they do.
+_SMALL = 1024
+
 
 def reduce_array(array: np.ndarray, owners: frozenset[int], *, in_band: bool) -> Any:  # noqa: C901 - one branch a kind
     """Reduce an array, one of its subclasses, or a record of a structured one.
@@ -22,7 +25,7 @@ def reduce_array(array: np.ndarray, owners: frozenset[int], *, in_band: bool) ->
     owners
         Ids of arrays whose memory several values of this pickle share.
     in_band
-        Whether the elements stand in the pickle itself.
+        Whether the elements of large arrays stand in the pickle itself, too.
 
     Raises
     ------
@@ -61,7 +64,7 @@ def reduce_array(array: np.ndarray, owners: frozenset[int], *, in_band: bool) ->
         return _as_kind, (_as_ndarray(array), kind), *_attributes_of(array)
     if not array.flags.writeable:
         return _make_readonly, (array.copy(order="K"),)
-    if in_band and not array.dtype.hasobject:
+    if (in_band or array.nbytes <= _SMALL) and not array.dtype.hasobject:
         # Protocol 5 would lay it over a bytearray, and the form of older ones changes the order of bytes.
         order: Literal["C", "F"] = "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
         return _make_owning, (array.tobytes(order), array.dtype, array.shape, order)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import math
 import pickle
 import types
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import constant_at, fingerprint, put_constant
@@ -66,6 +68,9 @@ class NotebookUnpickler(pickle.Unpickler):
     def _constant_at(self, place: Place, content: str, pickled: bytes) -> Any:
         """Return what the library of this process holds at the place, if it is the same; else what was stored."""
         if (place, content) not in self._constants:
+            # What needs the constant would load the library, but may come later in the pickle.
+            with suppress(ImportError):
+                importlib.import_module(place[0])
             value = constant_at(place)
             if value is None or fingerprint(value) != content:
                 value = loads(pickled, (), namespace=self._namespace, identities=self._identities)

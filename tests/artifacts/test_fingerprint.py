@@ -8,7 +8,9 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
 import time
+from argparse import Namespace
 from collections import Counter, OrderedDict, defaultdict, deque
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -162,6 +164,20 @@ class Thing:
         self.content = content
 
 
+class Timestamped(Namespace):
+    """Says itself what pickle stores of it."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the attributes, and one that is made for each pickle."""
+        return {**vars(self), "made": [1]}
+
+
+class Slotted:
+    """Has a place for a value beside its attributes."""
+
+    __slots__ = ("__dict__", "__weakref__", "slot")
+
+
 def test_one_object_twice_is_not_two_equal_objects() -> None:
     a: list[Any] = [1]
     thing = Thing(1)
@@ -179,6 +195,23 @@ def test_aliasing_into_a_set_is_seen() -> None:
 
     assert differ([thing, {thing}], [thing, {Thing(1)}])
     assert differ([thing, frozenset({(thing,)})], [thing, frozenset({(Thing(1),)})])
+
+
+@pytest.mark.parametrize(
+    ("kind", "attribute"),
+    [(Namespace, "own"), (Timestamped, "own"), (Slotted, "own"), (Slotted, "slot"), (Fraction, "_numerator")],
+)
+def test_the_second_object_of_a_kind_is_looked_at_as_the_first(kind: Callable[[], Any], attribute: str) -> None:
+    first, changed = kind(), kind()
+    before = fingerprint([first, kind()])
+    assert fingerprint([first, kind()]) == before
+    setattr(changed, attribute, 1)
+    assert fingerprint([first, changed]) != before
+
+
+def test_what_has_no_content_to_read_is_refused_behind_the_second_object_of_a_kind() -> None:
+    with pytest.raises(CannotFingerprint):
+        fingerprint([Namespace(), Namespace(held=threading.Lock())])
 
 
 def test_which_of_two_equal_objects_is_shared_is_seen() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 from matplotlib import cbook
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.transforms import Affine2D, Bbox, TransformedBbox
 
 from mlops_nb.artifacts import ArtifactStore, fingerprint
@@ -114,6 +116,24 @@ def test_a_registry_of_callbacks_is_the_callbacks_that_are_kept() -> None:
     assert fingerprint(registry) == before
     registry._connect_picklable("changed", len)  # type: ignore[attr-defined]
     assert fingerprint(registry) != before
+    # Of an empty one, what it answers to and who is told of errors counts as well.
+    named = cbook.CallbackRegistry(signals=["changed"])
+    assert fingerprint(named) not in {before, fingerprint(cbook.CallbackRegistry(signals=["moved"]))}
+    assert fingerprint(named) == fingerprint(pickle.loads(pickle.dumps(named)))
+    assert fingerprint(cbook.CallbackRegistry(exception_handler=None)) != before
+
+
+def test_each_of_many_objects_of_one_kind_counts() -> None:
+    # From the second on, a walk takes a shorter way through them.
+    texts = [Text(0, 0, word) for word in "abc"]
+    before = fingerprint(texts)
+    assert fingerprint(thawed(texts)) == before
+    for text in texts:
+        text.set_text("changed")
+        changed = fingerprint(texts)
+        text.set_text("abc"[texts.index(text)])
+        assert changed != before
+    assert fingerprint(texts) == before
 
 
 def test_a_figure_and_its_axes_are_one_co_variable() -> None:
