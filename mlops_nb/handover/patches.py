@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mlops_nb.artifacts import ON_HEAP, made_by_hand
+from mlops_nb.artifacts import ON_HEAP, is_of_project, made_by_hand
 from mlops_nb.handover.dict_table import ids_in, is_same, table_of
 from mlops_nb.handover.kept import Before, is_plain
 
@@ -296,9 +296,13 @@ def owner_of(module: str, path: str) -> Any:
 
 
 def _place(owner: Any) -> tuple[str, str] | None:
-    """Return module and path of an owner that other processes have as well: a module, or a class of one."""
+    """Return module and path of an owner that other processes have as well: a module, or a class or function of one."""
     if isinstance(owner, types.ModuleType) and owner.__name__ != "__main__" and not made_by_hand(owner):
         return owner.__name__, ""
     if isinstance(owner, type) and owner.__module__ not in {"__main__", "builtins"}:
         return owner.__module__, owner.__qualname__
+    if type(owner) is types.FunctionType and "<" not in owner.__qualname__:
+        module = owner.__module__
+        known = module in sys.modules and module != "__main__" and not is_of_project(module)
+        return (module, owner.__qualname__) if known else None
     return None

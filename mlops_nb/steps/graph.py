@@ -247,9 +247,10 @@ def _steps(
     patches: tuple[str, ...] = ()
     aliases = {name: held for flow in flows.values() for name, held in flow.aliases.items()}
     tagged = [cell for part in parts for cell, tags in zip(part.cells, part.tags, strict=True) if tags.role in PRELUDE]
-    functions = functions_of(tagged)
-    binding = binding_functions(functions, aliases)
-    done_once = {cell.id: places for cell in tagged if (places := once(cell, aliases, functions))}
+    in_prelude = functions_of(tagged)
+    binding = binding_functions(in_prelude, aliases)
+    done_once = {cell.id: places for cell in tagged if (places := once(cell, aliases, in_prelude))}
+    functions = functions_of(cell for part in parts for cell in part.cells)
     # What writes files that the text names is not replayed either.
     unreplayed = {cell.id for cell in tagged if cell.id in done_once or flows[cell.id].writes_files}
     # What another tagged prelude cell does to the process is done again in every step.
@@ -259,7 +260,7 @@ def _steps(
     text_counts = history or asks_for_text(cell for part in parts for cell in part.cells)
     for part in parts:
         said += part.cells
-        patches = tuple(dict.fromkeys((*patches, *patched(part.cells))))
+        patches = tuple(dict.fromkeys((*patches, *patched(part.cells, functions))))
         own_flow = Flow.sequence(flows[cell.id] for cell in part.cells)
         flow = _with_carried(own_flow, so_far)
         so_far = Flow.sequence((so_far, own_flow))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+from copy import deepcopy
 from typing import TYPE_CHECKING
 
 from mlops_nb.steps.magic_code import tree_with_magics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from mlops_nb.notebook import Cell
 
@@ -17,21 +18,58 @@ _CHANGING = frozenset(
     " update".split()
 )
 
+# So deep are a notebook's functions followed that call one another.
+_CALLS = 3
 
-def patched(cells: Iterable[Cell]) -> tuple[str, ...]:
+
+def patched(cells: Iterable[Cell], functions: Mapping[str, ast.AST]) -> tuple[str, ...]:
     """Return the dotted targets that these cells set or delete, such as `pd.DataFrame.total`, in order.
 
-    Whether the owner is a module or an imported class is known only in the kernel.
+    Among them are those of `functions`, the notebook's, by what they are called with. Whether the owner is a module or
+    an imported class is known only in the kernel.
     """
     found: dict[str, None] = {}
     for cell in cells:
-        tree = tree_with_magics(cell.source)
-        for node in ast.walk(tree):
-            for target in _targets(node):
-                dotted = _dotted(target)
-                if dotted:
-                    found[dotted] = None
+        for target in _all_targets(tree_with_magics(cell.source), functions, _CALLS):
+            dotted = _dotted(target)
+            if dotted:
+                found[dotted] = None
     return tuple(found)
+
+
+def _all_targets(tree: ast.AST, functions: Mapping[str, ast.AST], calls: int) -> Iterator[ast.expr]:
+    """Yield the targets in a tree, and in what is called there, so many calls deep."""
+    for node in ast.walk(tree):
+        yield from _targets(node)
+        match node:
+            case ast.Call(func=ast.Name(id=name)) if calls and name in functions:
+                called = _called_with(functions[name], node)
+                if called is not None:
+                    yield from _all_targets(called, functions, calls - 1)
+
+
+def _called_with(function: ast.AST, call: ast.Call) -> ast.AST | None:
+    """Return a function's definition with dotted names and constants of a call in the place of its parameters."""
+    if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+        return None
+    parameters = [parameter.arg for parameter in (*function.args.posonlyargs, *function.args.args)]
+    given = dict(zip(parameters, call.args, strict=False))
+    given |= {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg is not None}
+    rebound = {node.id for node in ast.walk(function) if isinstance(node, ast.Name) and type(node.ctx) is not ast.Load}
+    told = {
+        name: value
+        for name, value in given.items()
+        if isinstance(value, ast.Name | ast.Attribute | ast.Constant) and name not in rebound
+    }
+    return _Given(told).visit(deepcopy(function)) if told else None
+
+
+class _Given(ast.NodeTransformer):
+    def __init__(self, told: Mapping[str, ast.expr]) -> None:
+        self._told = told
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return self._told.get(node.id, node)
 
 
 def changed_in_place(cells: Iterable[Cell], aliases: Mapping[str, str]) -> tuple[str, ...]:
