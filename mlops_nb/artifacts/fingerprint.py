@@ -161,13 +161,13 @@ class Walker(Stream):
         seen = self.seen
         if key in seen or self.left is not None:
             return self.met(value) or self.been_through(value)
-        trace.numbers[key] = seen[key] = len(seen)
+        number = seen[key] = len(seen)
         trace.alive.append(value)
         if key in self.constants:
-            del trace.numbers[key]
             trace.met.add(key)
             return False
         trace.shared.add(key)
+        trace.numbers[key] = number
         return key in trace.elsewhere and self.been_through(value)
 
     def been_through(self, value: Any) -> bool:
