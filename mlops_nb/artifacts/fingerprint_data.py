@@ -40,10 +40,15 @@ def walk_of(kind: type) -> Callable[[Walker, Any], None] | None:
             return _reduced
     pandas = sys.modules.get("pandas")
     # A half-imported pandas has no classes yet.
-    if pandas is not None and hasattr(pandas, "DataFrame"):
-        frames = {pandas.DataFrame, pandas.Series, pandas.MultiIndex}
-        if kind in frames | {pandas.Index, pandas.DatetimeIndex, pandas.TimedeltaIndex}:
-            return hash_pandas
+    return _walk_of_pandas(kind, pandas) if pandas is not None and hasattr(pandas, "DataFrame") else None
+
+
+def _walk_of_pandas(kind: type, pandas: Any) -> Callable[[Walker, Any], None] | None:
+    frames = {pandas.DataFrame, pandas.Series, pandas.MultiIndex}
+    if kind in frames | {pandas.Index, pandas.DatetimeIndex, pandas.PeriodIndex, pandas.TimedeltaIndex}:
+        return hash_pandas
+    if issubclass(kind, pandas.api.extensions.ExtensionArray) and hasattr(kind, "_ndarray"):
+        return hash_backed
     return None
 
 
@@ -178,7 +183,10 @@ def hash_masked(walker: Walker, value: np.ma.MaskedArray[Any, Any]) -> None:
     if type(value).__module__ != "numpy.ma":
         walker.walk(type(value))
         walker.walk({name: held for name, held in vars(value).items() if not name.startswith("_")})
+    # Asking for the fill value sets it, and one that is set comes back as the nearest of the elements' type.
+    before = vars(value).get("_fill_value")
     walker.walk((value.data, value.mask, value.fill_value, value.hardmask))
+    vars(value)["_fill_value"] = before
 
 
 def hash_scalar(walker: Walker, value: np.generic) -> None:
@@ -226,6 +234,16 @@ def hash_pandas(walker: Walker, value: Any) -> None:
                 walker.walk(getattr(value, name, None))
     finally:
         walker.in_frame -= 1
+
+
+def hash_backed(walker: Walker, value: Any) -> None:
+    """Hash an array of pandas over one of NumPy, such as of categories or periods; what it has worked out is none."""
+    if walker.known(value):
+        return
+    walker.tag("backed", f"{type(value).__module__}.{type(value).__qualname__}".encode())
+    walker.walk(value.dtype)
+    walker.walk(value._ndarray)  # noqa: SLF001 - where all of them have it
+    walker.walk({name: held for name, held in vars(value).items() if name != "_cache"})
 
 
 def _pandas_values(walker: Walker, column: Any) -> None:

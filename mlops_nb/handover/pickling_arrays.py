@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import memory_owner
 from mlops_nb.handover.process_bound import CannotLeaveProcess
@@ -56,9 +56,7 @@ def reduce_array(array: np.ndarray, owners: frozenset[int], *, in_band: bool) ->
         if mask is not None and mask.base is not None and id(memory_owner(mask)) in owners:
             message = f"a {kind.__name__} shares its mask"
             raise CannotLeaveProcess(message)
-        if mask is not None and mask is sys.modules["numpy"].ma.nomask:
-            return _without_mask(array)
-        return NotImplemented
+        return NotImplemented if mask is None else _masked(array)
     if kind.__name__ != "ndarray":
         # Of a subclass pickle would lose the attributes.
         return _as_kind, (_as_ndarray(array), kind), *_attributes_of(array)
@@ -66,8 +64,8 @@ def reduce_array(array: np.ndarray, owners: frozenset[int], *, in_band: bool) ->
         return _make_readonly, (array.copy(order="K"),)
     if (in_band or array.nbytes <= _SMALL) and not array.dtype.hasobject:
         # Protocol 5 would lay it over a bytearray, and the form of older ones changes the order of bytes.
-        order: Literal["C", "F"] = "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
-        return _make_owning, (array.tobytes(order), array.dtype, array.shape, order)
+        axes = _axes_in_memory(array)
+        return _make_owning, (array.transpose(axes).tobytes(), array.dtype, array.shape, axes)
     return NotImplemented
 
 
@@ -136,21 +134,38 @@ def set_attributes(held: Any, state: dict[str, Any]) -> None:
         setattr(held, name, value)
 
 
-def _without_mask(array: np.ndarray) -> Any:
-    """Reduce a masked array that has no mask, such as an image in a figure: NumPy alone would give it one."""
+def _masked(array: Any) -> Any:
+    """Reduce a masked array: NumPy alone would give it a mask, and a fill value that it had not or of another type."""
     reduced: Any = array.__reduce__()
-    return (*reduced[:3], None, None, _set_without_mask) if len(reduced) > 2 else NotImplemented  # noqa: PLR2004
+    if len(reduced) <= 2 or not hasattr(array, "_fill_value"):  # noqa: PLR2004
+        return NotImplemented
+    without = array._mask is sys.modules["numpy"].ma.nomask  # noqa: SLF001
+    state = (reduced[2], array._fill_value, without)  # noqa: SLF001
+    return *reduced[:2], state, None, None, _set_masked
 
 
-def _set_without_mask(array: Any, state: Any) -> None:
-    array.__setstate__(state)
-    array._mask = sys.modules["numpy"].ma.nomask  # noqa: SLF001 - to set `mask` would make a whole one
+def _set_masked(array: Any, state: tuple[Any, Any, bool]) -> None:
+    told, fill_value, without = state
+    array.__setstate__(told)
+    # To set these in public would make a whole mask, and another fill value.
+    array._fill_value = fill_value  # noqa: SLF001
+    if without:
+        array._mask = sys.modules["numpy"].ma.nomask  # noqa: SLF001
 
 
-def _make_owning(elements: bytes, dtype: Any, shape: tuple[int, ...], order: Literal["C", "F"]) -> np.ndarray:
+def _axes_in_memory(array: np.ndarray) -> tuple[int, ...]:
+    """Return an array's axes from the one with the largest steps in memory to the one with the smallest."""
+    if array.flags.c_contiguous:
+        return tuple(range(array.ndim))
+    return tuple(sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis])))
+
+
+def _make_owning(elements: bytes, dtype: Any, shape: tuple[int, ...], axes: tuple[int, ...]) -> np.ndarray:
     import numpy as np
 
-    return np.ndarray(shape, dtype, elements, order=order).copy(order)
+    # A copy keeps the order of the axes in memory: sums over another may round in another order.
+    lying = np.ndarray([shape[axis] for axis in axes], dtype, elements)
+    return lying.transpose([axes.index(axis) for axis in range(len(axes))]).copy("K")
 
 
 def _make_readonly(array: np.ndarray) -> np.ndarray:

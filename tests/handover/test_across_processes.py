@@ -54,6 +54,22 @@ VALUES = {
         "import matplotlib.pyplot as plt\nimport numpy as np\nfig, axes = plt.subplots(2)\n"
         "image = axes[0].imshow(np.eye(3))\nfig.canvas.draw()"
     ),
+    "arrows, a surface and a picture of bytes": (
+        "import matplotlib.pyplot as plt\nimport numpy as np\nfig = plt.figure()\n"
+        "flat, solid, shown = fig.add_subplot(131), fig.add_subplot(132, projection='3d'), fig.add_subplot(133)\n"
+        "arrows = flat.quiver([0, 1], [0, 1], [1, 0], [0, 1])\n"
+        "surface = solid.plot_surface(*np.meshgrid([0, 1, 2], [0, 1, 2]), np.eye(3))\n"
+        "picture = shown.imshow(np.arange(12, dtype='uint8').reshape(3, 4))\nfig.canvas.draw()\nplt.close(fig)"
+    ),
+    "a plot of days": (
+        "import matplotlib.pyplot as plt\nimport pandas as pd\n"
+        "series = pd.Series(range(60), index=pd.date_range('2012-01-01', periods=60))\n"
+        "ax = series.plot()\nax.figure.canvas.draw()\nplt.close()\nperiods = series.index.to_period('M').array"
+    ),
+    "small arrays with their axes in another order": (
+        "import numpy as np\nturned = np.arange(24).reshape(2, 3, 4).transpose(1, 0, 2).copy('K')\n"
+        "views = [turned[0], turned[:, 1]]\nalone = np.arange(6.0).reshape(1, 2, 3).transpose(2, 0, 1) * 2"
+    ),
     "a subclass with the same value of its own": (
         "class Base:\n    count = 0\n    def name(self):\n        return 1\n\n"
         "class Special(Base):\n    count = 0\n    name = Base.name"
