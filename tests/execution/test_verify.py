@@ -213,6 +213,14 @@ def test_two_names_for_one_object_that_come_apart_are_a_difference() -> None:
     assert (found.what, found.name, found.one, found.other) == ("sharing", "`a`, `b`", "one object", "apart")
 
 
+def test_what_others_share_is_the_same_without_a_variable_that_could_not_be_handed_over() -> None:
+    one = Contents({}, frozenset({("a", "b", "held"), ("c", "held")}))
+    other = Contents({}, frozenset({("a", "b")}), absent={"held": "a lock"})
+    assert list(compare_contents(one, other, one, ("", 0.0))) == []
+    apart = Contents({}, absent={"held": "a lock"})
+    assert [item.name for item in compare_contents(one, apart, one, ("", 0.0))] == ["`a`, `b`"]
+
+
 def test_a_variable_that_only_the_pipeline_lacks_is_a_difference_though_it_differs_from_itself() -> None:
     (found,) = compare_contents(contents([], a="1"), contents([]), contents([], a="2"), ("", 0.0))
     assert (found.name, found.other) == ("a", "not defined")

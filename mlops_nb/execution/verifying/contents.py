@@ -59,14 +59,21 @@ def compare_contents(
     unstable = one.unlike(again) if again is not None else set()
     for name in sorted({*one.variables, *other.variables} - set(other.absent)):
         yield from _variable(name, one, other, again if name in unstable else None, numbers)
-    unstable_sharing = one.sharing ^ again.sharing if again is not None else frozenset()
-    for names in sorted((one.sharing ^ other.sharing) - unstable_sharing):
-        if not {*unstable, *other.absent} & set(names):
-            told = ("one object", "apart") if names in one.sharing else ("apart", "one object")
+    sharing, of_other = (_without(contents.sharing, other.absent) for contents in (one, other))
+    unstable_sharing = sharing ^ _without(again.sharing, other.absent) if again is not None else frozenset()
+    for names in sorted((sharing ^ of_other) - unstable_sharing):
+        if not unstable & set(names):
+            told = ("one object", "apart") if names in sharing else ("apart", "one object")
             yield Difference("sharing", ", ".join(f"`{name}`" for name in names), *told)
     for kind in sorted(one.streams.keys() & other.streams.keys()):
         if one.streams[kind] != other.streams[kind] and (again is None or again.streams.get(kind) == one.streams[kind]):
             yield Difference("random stream", kind, "at one place", "at another")
+
+
+def _without(sharing: frozenset[tuple[str, ...]], absent: Mapping[str, str]) -> frozenset[tuple[str, ...]]:
+    """Return which variables share objects, of those that both runs can tell of."""
+    told = (tuple(name for name in names if name not in absent) for names in sharing)
+    return frozenset(names for names in told if len(names) > 1)
 
 
 def _variable(
