@@ -146,6 +146,24 @@ print(json.dumps([before, "numpy.random" in sys.modules]))
     assert expected[1] is True
 
 
+def test_a_module_of_a_package_is_there_only_once_it_is_imported(tmp_path: Path) -> None:
+    """`from package import module` imports nothing when the package has a name for it."""
+    code = """
+import json, sys
+import sklearn.experimental
+told = [hasattr(sklearn.experimental, "enable_halving_search_cv")]
+from sklearn.experimental import enable_halving_search_cv
+from sklearn.model_selection import HalvingRandomSearchCV
+told.append(HalvingRandomSearchCV.__module__ in sys.modules)
+told.append(enable_halving_search_cv is sys.modules["sklearn.experimental.enable_halving_search_cv"])
+print(json.dumps(told))"""
+    with shell(tmp_path / "cold", isolation="cold") as cold:
+        expected = cold.told(code)
+    with shell(tmp_path / "fork", "sklearn.experimental.enable_halving_search_cv") as fork:
+        assert fork.told(code) == expected
+    assert expected == [False, True, True]
+
+
 def test_a_module_beside_the_notebook_wins_over_a_package_of_that_name(tmp_path: Path) -> None:
     with shell(tmp_path / "plain", *HEAVY) as kernel:
         assert kernel.live.forked

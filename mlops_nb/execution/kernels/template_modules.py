@@ -71,10 +71,10 @@ class Known:
         os.environ.update(environ)
 
     def _detach(self) -> None:
-        """Take lazily imported modules off their packages, which would import them when asked: `numpy.random`.
+        """Take modules off their packages, whose own import does not bring them: `numpy.random`, `xml.dom`.
 
-        Else they would be used without having been imported, and who looks into `sys.modules` for what is in use would
-        miss them.
+        Else `from xml import dom` would find the name there and import nothing, and who looks into `sys.modules` for
+        what is in use would miss them; and `xml.dom` without an import would be no error.
         """
         reached: dict[str, frozenset[str]] = {}
         for name, module in self.aside.items():
@@ -83,8 +83,6 @@ class Known:
             if parent is None:
                 # A kernel has the package when it starts, and not this module of it.
                 parent = sys.modules.get(package)
-            elif "__getattr__" not in vars(parent):
-                continue
             if parent is None or vars(parent).get(child) is not module:
                 continue
             if package not in reached:
