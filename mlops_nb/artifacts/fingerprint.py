@@ -295,7 +295,10 @@ def _complex(walker: Walker, value: complex) -> None:
 def _sequence(walker: Walker, value: Any) -> None:
     if type(value) is tuple:
         # A tuple's own identity does not matter, but a list inside it may lead back to it.
-        if walker.met(value):
+        if _is_plain(value):
+            if walker.left is not None:
+                walker.one_less()
+        elif walker.met(value):
             return
     elif walker.known(value):
         return
@@ -303,6 +306,13 @@ def _sequence(walker: Walker, value: Any) -> None:
     if len(value) < _BULK or not walker.bulk(value):
         for item in value:
             walker.walk(item)
+
+
+def _is_plain(value: tuple[Any, ...], depth: int = 3) -> bool:
+    """Say whether a tuple holds plain values only, and tuples of such; to look deeper would cost too much."""
+    return depth > 0 and all(
+        type(item) in PLAIN or (type(item) is tuple and _is_plain(item, depth - 1)) for item in value
+    )
 
 
 def _mapping(walker: Walker, value: dict[Any, Any]) -> None:

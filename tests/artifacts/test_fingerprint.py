@@ -190,6 +190,14 @@ def test_one_object_twice_is_not_two_equal_objects() -> None:
     assert differ([[a], a], [[[1]], a])
 
 
+def test_one_tuple_of_plain_values_twice_is_two_equal_ones() -> None:
+    """Who has made them may have taken both from a cache, as Matplotlib does with colours."""
+    color = (0.0, 0.5, ("a", None))
+    assert fingerprint([color, color]) == fingerprint([color, (0.0, 0.5, ("a", None))])
+    inner = [1]
+    assert fingerprint([(inner,), (inner,)]) != fingerprint([(inner,), ([1],)])
+
+
 def test_aliasing_into_a_set_is_seen() -> None:
     thing = Thing(1)
 
