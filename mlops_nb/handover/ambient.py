@@ -6,6 +6,7 @@ which never touched Matplotlib does not carry its settings.
 """
 
 from __future__ import annotations
+import __future__
 
 import decimal
 import importlib
@@ -294,6 +295,26 @@ def _write_directories(value: Any, _: Baseline) -> None:
     shell.dir_stack[:] = known["pushed"]
 
 
+# What `from __future__ import` may still change: a cell does so for all cells after it.
+_FUTURE = {
+    name: feature.compiler_flag
+    for name, feature in ((name, getattr(__future__, name)) for name in __future__.all_feature_names)
+    if (feature.getMandatoryRelease() or (sys.maxsize,)) > sys.version_info
+}
+
+
+def _read_future(_: Baseline) -> Any:
+    shell = sys.modules["IPython"].get_ipython()
+    flags = shell.compile.flags if shell is not None else 0
+    return [name for name, flag in _FUTURE.items() if flags & flag] or None
+
+
+def _write_future(value: list[str] | None, _: Baseline) -> None:
+    compiler = sys.modules["IPython"].get_ipython().compile
+    for name, flag in _FUTURE.items():
+        compiler.flags = compiler.flags | flag if name in (value or ()) else compiler.flags & ~flag
+
+
 KINDS: dict[str, Kind] = {
     "environ": Kind("os", _read_environ, _write_environ),
     "cwd": Kind("os", _read_cwd, _write_cwd),
@@ -312,6 +333,7 @@ KINDS: dict[str, Kind] = {
     "sys.argv": Kind("sys", lambda baseline: list(sys.argv) if tuple(sys.argv) != baseline.argv else None, _write_argv),
     "recursion": Kind("sys", _read_recursion, _write_recursion),
     "int digits": Kind("sys", _read_digits, _write_digits),
+    "future": Kind("IPython", _read_future, _write_future),
 }
 
 

@@ -67,6 +67,13 @@ _SHELLS = re.compile(r"os\.(system|popen)|subprocess\.\w+")
 _IDENTITY = ("weakref.", "gc.get_", "inspect.getsource", "inspect.stack", "inspect.currentframe", "ctypes.")
 # What a cell above has raised, with its frames: no other process has it.
 _LAST_EXCEPTION = ("sys.last_", "traceback.print_last", "pdb.pm", "pdb.post_mortem")
+# What numbers a process and its threads: each is told once for the whole notebook.
+_OF_PROCESS = {
+    "os.getpid": "getpid",
+    "os.getppid": "getppid",
+    "threading.get_ident": "get_ident",
+    "threading.get_native_id": "get_native_id",
+}
 _TRACEBACK_MAGICS = frozenset({"debug", "tb"})
 
 
@@ -112,8 +119,12 @@ def calls_binding(cell: Cell, binding: Mapping[str, str]) -> tuple[Place, ...]:
     return _found(cell, lambda node: binding.get(node.id, "") if isinstance(node, ast.Name) else "")
 
 
-def identities(cells: Iterable[Cell], aliases: Mapping[str, str], outside: Iterable[str]) -> tuple[Place, ...]:
+def identities(
+    cells: Iterable[Cell], aliases: Mapping[str, str], outside: Iterable[str], before: Iterable[Cell] = ()
+) -> tuple[Place, ...]:
     """Return where the cells of a step ask which of the objects that it was given is which.
+
+    Or which process this is, where cells before have asked for that too, or functions of theirs do.
 
     Parameters
     ----------
@@ -123,12 +134,25 @@ def identities(cells: Iterable[Cell], aliases: Mapping[str, str], outside: Itera
         The names that imports bind.
     outside
         Names that may hold what they held before the step.
+    before
+        The cells before them.
     """
     cells = list(cells)
     own = Made((tree_with_magics(cell.source) for cell in cells), outside)
+    asking = [cell for cell in before if any(name in cell.source for name in _OF_PROCESS.values())]
+    functions = {
+        node.name
+        for cell in asking
+        for node in tree_with_magics(cell.source).body
+        if isinstance(node, ast.FunctionDef) and any(name in ast.unparse(node) for name in _OF_PROCESS.values())
+    }
 
     def told(node: ast.AST) -> str:
         dotted = dotted_name(node, aliases)
+        if asking and dotted in _OF_PROCESS:
+            return dotted
+        if isinstance(node, ast.Name) and node.id in functions and isinstance(node.ctx, ast.Load):
+            return node.id
         if dotted and dotted.startswith(_IDENTITY + _LAST_EXCEPTION):
             return dotted
         return "" if own.compares(node, aliases) else _asks(node)

@@ -23,6 +23,8 @@ from mlops_nb.steps.scopes import (
 from mlops_nb.steps.source import PythonSource, to_python
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mlops_nb.steps.record import Record, Root
 
 # Decorators that never call what they decorate while it is being defined.
@@ -158,14 +160,23 @@ class Definitions(Expressions):
         outer = self.type_scope(node)
         for value in defaults(node.args):
             self.expression(value, quiet=True)
-        for annotation in annotated_types(node) if not self.postponed else ():
-            self.expression(annotation, quiet=True)
+        types = self.types(annotated_types(node), node)
         own = bindings(node.body)
         names = Bindings((own.names | parameters(node.args)) - own.global_names, own.global_names)
         body = self.body(node, names, lambda: self.called(node.body))
         self.scopes = outer
         self.take(body, node, runs=False)
-        self.define(node, [body])
+        self.define(node, [body, *types])
+
+    def types(self, annotations: Iterable[ast.expr], node: ast.AST) -> list[Record]:
+        """Read annotations: now, or, where they are postponed, when somebody asks for them."""
+        if not self.postponed:
+            for annotation in annotations:
+                self.expression(annotation, quiet=True)
+            return []
+        body = self.lazily(list(annotations))
+        self.take(body, node, runs=False)
+        return [body]
 
     def called(self, statements: list[ast.stmt]) -> None:
         """Follow a function's body."""

@@ -189,7 +189,8 @@ def _flows(cells: Iterable[Cell]) -> tuple[dict[str, Flow], list[Diagnostic]]:
     for cell in cells:
         # What other cells bind counts as a variable here, a builtin's name too; what they imported is known.
         elsewhere = everywhere - {name for name in bound[cell.id] if binders[name] == 1}
-        flows[cell.id], wrong = read_flow(cell, elsewhere, aliases=aliases)
+        postponed = "__future__:annotations" in aliases.values()
+        flows[cell.id], wrong = read_flow(cell, elsewhere, aliases=aliases, postponed_annotations=postponed)
         found += wrong
         aliases |= flows[cell.id].aliases
     return flows, found
@@ -296,7 +297,7 @@ def _steps(
                     )
                     if cell.id not in replayed or place.what in UNCARRIED_SEEDS
                 ),
-                asks=identities(part.cells, aliases, (*own_flow.uses, *own_flow.deferred)),
+                asks=identities(part.cells, aliases, (*own_flow.uses, *own_flow.deferred), said[: -len(part.cells)]),
                 number=numbers[part.cells[0].id],
                 variables=variables_read(part.cells),
                 kale=tuple(pair for tags in part.tags for pair in tags.kale),

@@ -49,8 +49,8 @@ class Statements(Definitions):
             self.bind(node.target, self.roots(node.value))
             if isinstance(node.target, ast.Name):
                 self.texts[node.target.id] = template(node.value, self.texts)
-        if not self.postponed and self.scopes[-1].kind is not Kind.FUNCTION:
-            self.expression(node.annotation, quiet=True)
+        if self.scopes[-1].kind is not Kind.FUNCTION:
+            self.anonymous += self.types([node.annotation], node)
         self.settle(*self.bound_by(node.target))
 
     def on_delete(self, node: ast.Delete) -> None:
