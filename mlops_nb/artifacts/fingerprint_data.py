@@ -26,6 +26,8 @@ def walk_of(kind: type) -> Callable[[Walker, Any], None] | None:
         from mlops_nb.artifacts.fingerprint_code import stream
 
         return stream
+    if kind.__module__ == "multiprocessing.shared_memory" and hasattr(kind, "buf"):
+        return hash_shared_memory
     if kind.__module__ == "pyarrow.lib" and (hasattr(kind, "buffers") or hasattr(kind, "is_mutable")):
         return hash_arrow
     numpy = sys.modules.get("numpy")
@@ -303,6 +305,21 @@ def hash_view_of_memory(walker: Walker, value: memoryview) -> None:
     walker.trace.shared.add(id(shown))
     walker.trace.alive.append(shown)
     message = "a memoryview has no content that can be read"
+    raise CannotFingerprint(message)
+
+
+def hash_shared_memory(walker: Walker, value: Any) -> None:
+    """Note the memory that processes share, which arrays may lie in; what is in it nobody can know: others write there.
+
+    Raises
+    ------
+    CannotFingerprint
+        Always.
+    """
+    from mlops_nb.artifacts.fingerprint import CannotFingerprint
+
+    walker.trace.memory.add(id(value._mmap))  # noqa: SLF001 - what the views of it show
+    message = "memory that processes share has no content that stays"
     raise CannotFingerprint(message)
 
 

@@ -102,8 +102,9 @@ class OpenedInC:
         """Return the files and folders that were read, and the files that were written, of which nothing was heard.
 
         A file that is written is not among those that are read: in what order, nobody knows, and what it held before
-        is known from the step that wrote it. What came and went is nothing to the others. A folder counts as read when
-        it was opened and nothing in it was changed, after which a database opens it too.
+        is known from the step that wrote it. But a database is written where it is, and holds the rest as before. What
+        came and went is nothing to the others. A folder counts as read when it was opened and nothing in it was
+        changed, after which a database opens it too.
 
         Parameters
         ----------
@@ -131,6 +132,8 @@ class OpenedInC:
                 gone = kind & _GOES and not kind & _COMES
                 if gone or os.path.lexists(path):
                     written.add(path)
+                    if _is_database(path):
+                        read.add(path)
             elif path not in heard:
                 read.add(path)
         busy = {os.path.dirname(path) for path, kind in kinds.items() if kind & _CHANGES}  # noqa: PTH120
@@ -225,6 +228,16 @@ def _is_text(name: str) -> bool:
 def _is_beside(path: str, others: set[str]) -> bool:
     """Say whether a file is only there while a database is used."""
     return any(path.endswith(ending) and path.removesuffix(ending) in others for ending in _BESIDE_DATABASES)
+
+
+def _is_database(path: str) -> bool:
+    """Say whether a file is one that is written where it is, by how it begins: SQLite's, DuckDB's and HDF5's are."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123
+            start = file.read(16)
+    except OSError:
+        return False
+    return start.startswith((b"SQLite format 3", b"\x89HDF\r\n\x1a\n")) or start[8:12] == b"DUCK"
 
 
 def _identity(path: str | int) -> tuple[int, int] | None:

@@ -36,6 +36,8 @@ _BOUND_TO_PROCESS = {
     "coroutine": {"builtins"},
     "async_generator": {"builtins"},
     "ZMQInteractiveShell": {"ipykernel.zmqshell"},
+    # It comes back by its name, and arrays over it as copies.
+    "SharedMemory": {"multiprocessing.shared_memory"},
     "MemoizedFunc": {"joblib.memory"},
     "callable_iterator": {"builtins"},
     # These come back as an iterator over a list of what is left.

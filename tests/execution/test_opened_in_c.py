@@ -11,7 +11,7 @@ import pytest
 
 from mlops_nb.pipeline import StepEvidence, read_lock
 from tests.execution.planned import because, succeeded
-from tests.notebook_factory import write
+from tests.notebook_factory import edit, write
 from tests.told_by_the_system import only_where_it_is_told
 
 if TYPE_CHECKING:
@@ -52,6 +52,30 @@ def test_what_is_written_and_read_in_c_orders_the_steps(tmp_path: Path) -> None:
     succeeded(second, workers=4)
     assert json.loads((second.parent / "told.json").read_text()) == [1, 2]
     assert evidence(second) == seen
+
+
+def test_a_database_that_is_written_in_c_is_made_anew_before_it_is_added_to_again(tmp_path: Path) -> None:
+    functions = """def asked(*texts):
+    con = sqlite3.connect(":memory:")
+    con.execute("attach ? as ar", ("tw" + "o.db",))
+    rows = [con.execute(text).fetchall() for text in texts][-1]
+    con.commit()
+    con.close()
+    return rows
+"""
+    cells: list[Cell] = [
+        ("imports", "import json, sqlite3\nfrom pathlib import Path"),
+        ("functions", functions),
+        ("step:make", "asked('drop table if exists ar.u', 'create table ar.u (x)')"),
+        ("step:add", "asked('insert into ar.u values (9)')"),
+        ("step:tell", "Path('told.json').write_text(json.dumps(asked('select x from ar.u')))"),
+    ]
+    notebook = write(tmp_path / "n.ipynb", cells)
+    succeeded(notebook)
+    assert because(notebook) == {}
+    edit(notebook, 4, cells[3][1].replace("(9)", "(8)"))
+    succeeded(notebook)
+    assert json.loads((tmp_path / "told.json").read_text()) == [[8]]
 
 
 @pytest.mark.parametrize("place", ["below", "link", "elsewhere"])
