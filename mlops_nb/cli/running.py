@@ -264,8 +264,9 @@ def show_finished(finished: Finished, out: Console) -> None:
 
         show_judged(finished.judged, out)
     out.print()
+    reasons = {step.step: step.reason for step in record.steps}
     for name in result.reran:
-        say(out, f"{name} ran again: an earlier step changed what it reads, and the lock did not know.", "yellow")
+        say(out, f"{name} ran again: {reasons.get(name) or 'the lock was wrong'}.", "yellow")
     _show_verdict(finished, out)
 
 
