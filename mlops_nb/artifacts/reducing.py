@@ -52,5 +52,4 @@ def is_ordinary(kind: type) -> bool:
         and not hasattr(kind, "__getnewargs__")
         and not hasattr(kind, "__getnewargs_ex__")
         and kind not in copyreg.dispatch_table
-        and kind.__module__ != "itertools"
     )

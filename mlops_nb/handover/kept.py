@@ -123,15 +123,16 @@ def instead(held: Mapping[str, Any]) -> dict[str, Any]:
 
     What every step gets has stand-ins of its own, and so its own content: a name's may be of an earlier step.
     """
-    made: dict[int, Kept] = {}
 
-    def of(value: Any, made: dict[int, Kept]) -> Any:
+    def of(value: Any) -> Any:
         place = place_of(value)
         carried = place is not None and (place in _AMBIENT | _IMPORTED or _is_carried(value))
-        return made.setdefault(id(value), Kept(place, value)) if place is not None and carried else value
+        return Kept(place, value) if place is not None and carried else value
 
+    # One for each object, however many names it has.
+    made = {id(value): of(value) for name, value in held.items() if name != KEPT}
     return {
-        name: {place: of(kept, {}) for place, kept in value.items()} if name == KEPT else of(value, made)
+        name: {place: of(kept) for place, kept in value.items()} if name == KEPT else made[id(value)]
         for name, value in held.items()
     }
 

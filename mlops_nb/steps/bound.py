@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from mlops_nb.notebook import Cell
 from mlops_nb.steps.bound_names import BINDING, BINDING_METHODS, BINDING_UNLESS_WITH, FAMILIES, UNCARRIED_SEEDS
 from mlops_nb.steps.flow import Place
+from mlops_nb.steps.functions import functions_of, with_callers
 from mlops_nb.steps.made import Made
 from mlops_nb.steps.magic_code import tree_with_magics
 
@@ -98,20 +99,12 @@ def bindings(cell: Cell, aliases: Mapping[str, str]) -> tuple[Place, ...]:
 
 def binding_functions(functions: Mapping[str, ast.AST], aliases: Mapping[str, str]) -> dict[str, str]:
     """Return those of the functions that change the process for good when somebody calls them, and by what."""
-    names = {name: _names(node) for name, node in functions.items()}
-    found: dict[str, str] = {}
-    for name, node in functions.items():
-        if places := bindings(Cell("", 0, "code", ast.unparse(node)), aliases):
-            found[name] = places[0].what
-    while more := {
-        name: found[other] for name, used in names.items() if name not in found for other in used & found.keys()
-    }:
-        found |= more
-    return found
-
-
-def _names(node: ast.AST) -> set[str]:
-    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+    found = {
+        name: places[0].what
+        for name, node in functions.items()
+        if (places := bindings(Cell("", 0, "code", ast.unparse(node)), aliases))
+    }
+    return with_callers(found, functions)
 
 
 def calls_binding(cell: Cell, binding: Mapping[str, str]) -> tuple[Place, ...]:
@@ -141,10 +134,9 @@ def identities(
     own = Made((tree_with_magics(cell.source) for cell in cells), outside)
     asking = [cell for cell in before if any(name in cell.source for name in _OF_PROCESS.values())]
     functions = {
-        node.name
-        for cell in asking
-        for node in tree_with_magics(cell.source).body
-        if isinstance(node, ast.FunctionDef) and any(name in ast.unparse(node) for name in _OF_PROCESS.values())
+        name
+        for name, node in functions_of(asking).items()
+        if any(number in ast.unparse(node) for number in _OF_PROCESS.values())
     }
 
     def told(node: ast.AST) -> str:

@@ -31,10 +31,11 @@ from mlops_nb.notebook import (
 from mlops_nb.steps.bound import UNCARRIED_SEEDS, binding_functions, bindings, calls_binding, identities
 from mlops_nb.steps.checks import check_file, check_names, check_outputs, check_prev
 from mlops_nb.steps.flow import Flow, Place
+from mlops_nb.steps.functions import functions_of
 from mlops_nb.steps.names import read_flow
-from mlops_nb.steps.once import does_more, functions_of, once
+from mlops_nb.steps.once import does_more, once
 from mlops_nb.steps.parameters import Parameter, read_parameters
-from mlops_nb.steps.patches import changed_in_place, patched
+from mlops_nb.steps.patches import changed_in_place, patched, setting
 from mlops_nb.steps.step import BUILTINS, Edge, Step
 from mlops_nb.steps.texts import variables_read
 from mlops_nb.steps.typed import asks_for_text, typed_so_far
@@ -251,7 +252,7 @@ def _steps(
     in_prelude = functions_of(tagged)
     binding = binding_functions(in_prelude, aliases)
     done_once = {cell.id: places for cell in tagged if (places := once(cell, aliases, in_prelude))}
-    functions = functions_of(cell for part in parts for cell in part.cells)
+    functions = setting(functions_of(cell for part in parts for cell in part.cells))
     # What writes files that the text names is not replayed either.
     unreplayed = {cell.id for cell in tagged if cell.id in done_once or flows[cell.id].writes_files}
     # What another tagged prelude cell does to the process is done again in every step.

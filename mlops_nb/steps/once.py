@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from mlops_nb.steps.bound import dotted_name
 from mlops_nb.steps.effects import effects
 from mlops_nb.steps.flow import Place
+from mlops_nb.steps.functions import FUNCTIONS
 from mlops_nb.steps.magic_code import tree_with_magics
 
 if TYPE_CHECKING:
@@ -35,14 +36,6 @@ _CARRIED = re.compile(
 )
 # Assigned, these are values that travel, and making them does nothing else.
 _VALUES = re.compile(r"(\w+\.)*(Path|getLogger|join|abspath|now|today|getenv|[A-Z][A-Za-z]+)\(|os\.environ\b")
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-
-
-def functions_of(cells: Iterable[Cell]) -> dict[str, ast.AST]:
-    """Return the functions that the cells define at their top, by name."""
-    return {
-        node.name: node for cell in cells for node in tree_with_magics(cell.source).body if isinstance(node, _FUNCTIONS)
-    }
 
 
 def once(cell: Cell, aliases: Mapping[str, str], functions: Mapping[str, ast.AST]) -> tuple[Place, ...]:
@@ -100,7 +93,7 @@ def _calls(node: ast.AST) -> Iterator[ast.Call]:
         current = waiting.pop()
         if isinstance(current, ast.Call):
             yield current
-        if not isinstance(current, (*_FUNCTIONS, ast.Lambda, ast.ClassDef)):
+        if not isinstance(current, (*FUNCTIONS, ast.Lambda, ast.ClassDef)):
             waiting += ast.iter_child_nodes(current)
 
 

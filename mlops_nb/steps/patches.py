@@ -6,6 +6,7 @@ import ast
 from copy import deepcopy
 from typing import TYPE_CHECKING
 
+from mlops_nb.steps.functions import FUNCTIONS, with_callers
 from mlops_nb.steps.magic_code import tree_with_magics
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ _CHANGING = frozenset(
     " update".split()
 )
 
+_SETTERS = frozenset({"setattr", "delattr"})
 # So deep are a notebook's functions followed that call one another.
 _CALLS = 3
 
@@ -25,8 +27,8 @@ _CALLS = 3
 def patched(cells: Iterable[Cell], functions: Mapping[str, ast.AST]) -> tuple[str, ...]:
     """Return the dotted targets that these cells set or delete, such as `pd.DataFrame.total`, in order.
 
-    Among them are those of `functions`, the notebook's, by what they are called with. Whether the owner is a module or
-    an imported class is known only in the kernel.
+    Among them are those of `functions`, the notebook's that are `setting`, by what they are called with. Whether the
+    owner is a module or an imported class is known only in the kernel.
     """
     found: dict[str, None] = {}
     for cell in cells:
@@ -35,6 +37,20 @@ def patched(cells: Iterable[Cell], functions: Mapping[str, ast.AST]) -> tuple[st
             if dotted:
                 found[dotted] = None
     return tuple(found)
+
+
+def setting(functions: Mapping[str, ast.AST]) -> dict[str, ast.AST]:
+    """Return those of the functions that set or delete attributes, or call one that does: the others need no look."""
+    found = {
+        name: True
+        for name, node in functions.items()
+        # `setattr` may be given the name by who calls the function.
+        if any(
+            (isinstance(part, ast.Name) and part.id in _SETTERS) or any(map(_dotted, _targets(part)))
+            for part in ast.walk(node)
+        )
+    }
+    return {name: functions[name] for name in with_callers(found, functions)}
 
 
 def _all_targets(tree: ast.AST, functions: Mapping[str, ast.AST], calls: int) -> Iterator[ast.expr]:
@@ -50,7 +66,7 @@ def _all_targets(tree: ast.AST, functions: Mapping[str, ast.AST], calls: int) ->
 
 def _called_with(function: ast.AST, call: ast.Call) -> ast.AST | None:
     """Return a function's definition with dotted names and constants of a call in the place of its parameters."""
-    if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+    if not isinstance(function, FUNCTIONS):
         return None
     parameters = [parameter.arg for parameter in (*function.args.posonlyargs, *function.args.args)]
     given = dict(zip(parameters, call.args, strict=False))
@@ -99,7 +115,7 @@ def _targets(node: ast.AST) -> list[ast.expr]:
             return list(targets)
         case ast.AugAssign(target=target) | ast.AnnAssign(target=target):
             return [target]
-        case ast.Call(func=ast.Name(id="setattr" | "delattr"), args=[owner, ast.Constant(value=str(name)), *_]):
+        case ast.Call(func=ast.Name(id=setter), args=[owner, ast.Constant(value=str(name)), *_]) if setter in _SETTERS:
             return [ast.Attribute(owner, name, ast.Store())]
     return []
 
