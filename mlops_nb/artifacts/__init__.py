@@ -7,6 +7,7 @@ from mlops_nb.artifacts.figure_constants import Place, constant_at, library_cons
 from mlops_nb.artifacts.fingerprint import CannotFingerprint, fingerprint, fingerprint_if_known
 from mlops_nb.artifacts.fingerprint_code import by_body, code_globals, made_by_hand, stateless
 from mlops_nb.artifacts.fingerprint_data import memory_owner
+from mlops_nb.artifacts.fingerprint_tensors import is_tensor, why_bound
 from mlops_nb.artifacts.fingerprint_trace import MemoryPlace, Trace
 from mlops_nb.artifacts.formats import JSON, PARQUET, PICKLE, PNG, SKOPS, SVG, CannotStore, type_name
 from mlops_nb.artifacts.formats_figure import Picture, dump_figure
@@ -71,6 +72,7 @@ __all__ = [
     "is_immutable",
     "is_of_project",
     "is_pickle",
+    "is_tensor",
     "library_constants",
     "load_json",
     "load_model",
@@ -88,4 +90,5 @@ __all__ = [
     "type_name",
     "unpack",
     "untrusted_types",
+    "why_bound",
 ]

@@ -6,6 +6,8 @@ import gc
 import sys
 from typing import TYPE_CHECKING, Any
 
+from mlops_nb.artifacts.fingerprint_shown import note_buffers, walk_of_shown
+from mlops_nb.artifacts.fingerprint_tensors import hash_tensor, is_tensor
 from mlops_nb.artifacts.fingerprint_trace import MemoryPlace
 from mlops_nb.artifacts.of_process import KINDS_OF_PROCESS
 
@@ -28,8 +30,10 @@ def walk_of(kind: type) -> Callable[[Walker, Any], None] | None:
         return stream
     if kind.__module__ == "multiprocessing.shared_memory" and hasattr(kind, "buf"):
         return hash_shared_memory
-    if kind.__module__ == "pyarrow.lib" and (hasattr(kind, "buffers") or hasattr(kind, "is_mutable")):
-        return hash_arrow
+    if (shown := walk_of_shown(kind)) is not None:
+        return shown
+    if is_tensor(kind):
+        return hash_tensor
     numpy = sys.modules.get("numpy")
     if numpy is not None:
         if issubclass(kind, numpy.ma.MaskedArray):
@@ -138,6 +142,7 @@ def _note_place(walker: Walker, array: np.ndarray, owner: np.ndarray) -> None:
     """
     place = _place_of(array, owner, framed=walker.in_frame > 0)
     walker.trace.places[id(array)] = place
+    walker.trace.grounds[place.owner] = owner
     number, first = walker.lying.setdefault(place.owner, (walker.seen[id(array)], place))
     if first is not place and not (first.framed and place.framed):
         walker.tag("lies", repr((number, first.strides, place.from_(first))).encode())
@@ -158,6 +163,7 @@ def note_held_arrays(walker: Walker, value: Any) -> None:
             walker.trace.memory.add(id(owner))
             walker.trace.alive.append(held)
             walker.trace.places.setdefault(id(held), _place_of(held, owner, framed=False))
+            walker.trace.grounds[id(owner)] = owner
 
 
 def hash_array_of_kind(walker: Walker, value: np.ndarray) -> None:
@@ -279,16 +285,6 @@ def _plain_array(walker: Walker, array: np.ndarray) -> None:
     hash_array(walker, array, of_column=True)
 
 
-def hash_arrow(walker: Walker, value: Any) -> None:
-    """Hash an array or buffer of Arrow, and note where its memory is: it may be that of a NumPy array."""
-    if walker.known(value):
-        return
-    for buffer in value.buffers() if hasattr(value, "buffers") else (value,):
-        if buffer is not None and buffer.size:
-            walker.trace.foreign.append((buffer.address, buffer.address + buffer.size))
-    walker.reduced(value)
-
-
 def hash_view_of_memory(walker: Walker, value: memoryview) -> None:
     """Note whose memory is shown, which changes with it; what has no life outside its process has no fingerprint.
 
@@ -327,6 +323,8 @@ def _arrow(walker: Walker, values: Any) -> None:
     import pyarrow as pa
 
     chunked = values.__arrow_array__()
+    for chunk in chunked.chunks if isinstance(chunked, pa.ChunkedArray) else (chunked,):
+        note_buffers(walker, chunk.buffers())
     combined = chunked.combine_chunks() if isinstance(chunked, pa.ChunkedArray) else chunked
     if isinstance(combined, pa.ChunkedArray):
         combined = pa.concat_arrays(combined.chunks) if combined.num_chunks else pa.array([], combined.type)

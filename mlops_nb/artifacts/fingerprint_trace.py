@@ -41,8 +41,9 @@ class Trace:
     hashed as that name and not walked again. `constants` are given too, by their ids, to who asks: what a library holds
     beside the values that refer to it, which is not shared by these; `met` collects those that were met. `unordered`
     are the sets of which it is not known whether another process has them in this order. `places` tells of arrays, by
-    their ids in the order in which they were met, where they lie. `foreign` is memory that a library written in C shows
-    without saying whose it is, each piece by its first address and the one behind its last.
+    their ids in the order in which they were met, where they lie, and `grounds` has the arrays that own this memory, by
+    their ids. `foreign` is memory that a library written in C shows without saying whose it is, each piece by its first
+    address and the one behind its last.
     """
 
     shared: set[int] = field(default_factory=set)
@@ -59,4 +60,5 @@ class Trace:
     met: set[int] = field(default_factory=set)
     unordered: set[int] = field(default_factory=set)
     places: dict[int, MemoryPlace] = field(default_factory=dict)
+    grounds: dict[int, Any] = field(default_factory=dict)
     foreign: list[tuple[int, int]] = field(default_factory=list)

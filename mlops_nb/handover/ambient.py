@@ -20,13 +20,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops_nb.handover import ambient_torch
 from mlops_nb.handover.import_filters import IMPORT_FILTERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 # Reading a random stream changes it, so only a step that draws depends on it; the rest every step depends on.
-STREAMS = frozenset({"random", "numpy.random"})
+STREAMS = frozenset({"random", "numpy.random", "torch.random"})
 # What must be in place before variables are thawed: their modules are found through it.
 EARLY = ("environ", "cwd", "sys.path")
 # What they refer to when they are thawed, as figures to lists in Matplotlib's settings; thawing may change it again.
@@ -322,6 +323,12 @@ KINDS: dict[str, Kind] = {
     "sys.path": Kind("sys", _read_path, _write_path),
     "random": Kind("random", lambda _: random.getstate(), lambda value, _: random.setstate(value)),
     "numpy.random": Kind("numpy.random", lambda _: sys.modules["numpy"].random.get_state(), _write_numpy_random),
+    "torch.random": Kind(
+        "torch", lambda _: ambient_torch.read_stream(), lambda value, _: ambient_torch.write_stream(value)
+    ),
+    "torch": Kind(
+        "torch", lambda _: ambient_torch.read_settings(), lambda value, _: ambient_torch.write_settings(value)
+    ),
     "warnings": Kind("warnings", _read_warnings, _write_warnings),
     "pandas.options": Kind("pandas._config.config", _read_pandas, _write_pandas),
     "numpy.options": Kind("numpy", _read_numpy, _write_numpy),

@@ -97,7 +97,7 @@ def freeze(
         if (group.names, group.fingerprint, tuple(sorted(own.items()))) not in known:
             others = {key: token for key, token in by_id.items() if token not in own.values()}
             values = {name: held[name] for name in group.names}
-            problem = group.problem or ("" if keeps.isdisjoint(group.names) else CAME_BACK_DIFFERENT)
+            problem = "" if keeps.isdisjoint(group.names) else CAME_BACK_DIFFERENT
             frozen.append(_store(group, values, own, others, process, problem))
     return _with_what_refers(frozen, before, held)
 
@@ -303,7 +303,7 @@ def _store(  # noqa: PLR0913, PLR0917 - what is stored, and how it hangs togethe
         sets = deeply(lambda: recipes(trace.alive))
     except (LookupError, RecursionError) as error:
         return replace(item, problem=f"a set in it: {error.args[0]}")
-    owners = frozenset(trace.memory & trace.framed) | _shared_owners(trace)
+    owners = frozenset({*(trace.memory & trace.framed), *_shared_owners(trace), *map(id, group.lent)})
 
     def pickle_of(*, in_band: bool = False) -> tuple[bytes, list[PickleBuffer]]:
         return deeply(
@@ -312,6 +312,7 @@ def _store(  # noqa: PLR0913, PLR0917 - what is stored, and how it hangs togethe
                 namespace=process.namespace,
                 identities=process.identities,
                 owners=owners,
+                lent=group.lent,
                 roots=roots,
                 constants=constants,
                 sets=sets,

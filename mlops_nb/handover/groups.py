@@ -8,6 +8,7 @@ import sys
 import threading
 from bisect import bisect_left
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlops_nb.artifacts import CannotFingerprint, Trace, fingerprint, library_constants
@@ -17,12 +18,13 @@ from mlops_nb.handover.reached import reached_from
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    import numpy as np
+
     from mlops_nb.artifacts import MemoryPlace
 
 _DEEP_STACK_BYTES = 1 << 29
 _DEEP_LIMIT = 200_000
 UNKNOWN = "unknown-"
-IN_ONE_MEMORY = "it shows the memory of a NumPy array, and a copy would not"
 _T = TypeVar("_T")
 
 
@@ -30,13 +32,13 @@ _T = TypeVar("_T")
 class Group:
     """Variables that are one co-variable, with the fingerprint and the trace of the walk over them.
 
-    `problem` says why nothing carries them as what they are.
+    `lent` are the arrays whose memory a library in C shows, in values of the same variables.
     """
 
     names: tuple[str, ...]
     fingerprint: str
     trace: Trace
-    problem: str = ""
+    lent: tuple[np.ndarray, ...] = ()
 
 
 def groups_of(held: Mapping[str, Any], namespace: Mapping[str, Any], by_id: Mapping[int, str]) -> list[Group]:
@@ -56,10 +58,8 @@ def groups_of(held: Mapping[str, Any], namespace: Mapping[str, Any], by_id: Mapp
         trace.shared |= (reached_from(held[name]) if name.startswith(BOUND) else None) or set()
         elsewhere |= {key: f"{name}:{at}" for key, at in trace.numbers.items() if key not in elsewhere}
     joined = _joined_by_objects(single)
-    in_one_memory = list(_in_one_memory(single))
-    for name, other in in_one_memory:
+    for name, _, other, _ in _in_one_memory(single.values()):
         joined.join(name, other)
-    tied = {name for pair in in_one_memory for name in pair}
     owner_of = {token: name for name in held for key, token in by_id.items() if key == id(held[name])}
     while True:
         members = joined.groups()
@@ -75,12 +75,11 @@ def groups_of(held: Mapping[str, Any], namespace: Mapping[str, Any], by_id: Mapp
             joined.join(members[number][0], members[circle[0]][0])
     found = []
     for names in members:
-        problem = "" if tied.isdisjoint(names) else IN_ONE_MEMORY
-        if len(names) == 1:
-            found.append(replace(single[names[0]], problem=problem))
-            continue
-        whole = _whole([single[name] for name in names], {name: by_id.get(id(held[name]), "") for name in names})
-        found.append(replace(whole, problem=problem))
+        parts = [single[name] for name in names]
+        whole = parts[0]
+        if len(names) > 1:
+            whole = _whole(parts, {name: by_id.get(id(held[name]), "") for name in names})
+        found.append(_with_lent(whole, parts))
     return sorted(found, key=lambda group: group.names)
 
 
@@ -101,28 +100,49 @@ def _joined_by_objects(single: Mapping[str, Group]) -> _Joined:
     return joined
 
 
-def _in_one_memory(single: Mapping[str, Group]) -> Iterator[tuple[str, str]]:
-    """Yield the variables with memory of a library in C that is a NumPy array's as well, each with that one's variable.
+def _in_one_memory(groups: Iterable[Group]) -> Iterator[tuple[str, int, str, np.ndarray]]:
+    """Yield the memory of a library in C that is a NumPy array's as well: whose, which piece of it, and whose array.
 
-    Only arrays that can be written to count, for nothing else changes what the library shows; a frame's columns do not.
+    Only arrays that can be written to count, for nothing else changes what the library shows.
     """
-    numpy = sys.modules.get("numpy")
-    foreign = [(name, piece) for name, group in single.items() for piece in group.trace.foreign]
-    if numpy is None or not foreign:
+    foreign = [(group.names[0], number, piece) for group in groups for number, piece in enumerate(group.trace.foreign)]
+    if not foreign:
         return
     arrays = sorted(
-        (array.__array_interface__["data"][0], array.nbytes, name)
-        for name, group in single.items()
-        for array in {id(item): item for item in group.trace.alive if id(item) in group.trace.memory}.values()
-        if isinstance(array, numpy.ndarray) and array.base is None and array.nbytes and array.flags.writeable
+        (
+            (array.__array_interface__["data"][0], array.nbytes, group.names[0], array)
+            for group in groups
+            for array in group.trace.grounds.values()
+            if array.nbytes and array.flags.writeable
+        ),
+        key=itemgetter(0),
     )
-    starts = [start for start, _, _ in arrays]
-    for name, (first, end) in foreign:
-        # The arrays own their memory, so no two of them overlap, but one variable's may be another's.
-        for start, size, other in reversed(arrays[: bisect_left(starts, end)]):
+    starts = [start for start, *_ in arrays]
+    for name, number, (first, end) in foreign:
+        # The arrays own their memory, so no two of them overlap, but several variables may lie in one.
+        for start, size, other, array in reversed(arrays[: bisect_left(starts, end)]):
             if start + size <= first:
                 break
-            yield name, other
+            yield name, number, other, array
+
+
+def _with_lent(group: Group, parts: Sequence[Group]) -> Group:
+    """Return a group with the arrays whose memory a library in C shows, and where it does in its fingerprint."""
+    lent: dict[int, np.ndarray] = {}
+    where: set[tuple[str, int, int]] = set()
+    for name, number, other, array in _in_one_memory(parts):
+        lent[id(array)] = array
+        # Told from where an array of the variables lies: what owns the memory may be larger than what is carried.
+        part = next(part for part in parts if part.names[0] == other)
+        lying = next(place for place in part.trace.places.values() if place.owner == id(array))
+        first = next(part for part in parts if part.names[0] == name).trace.foreign[number][0]
+        where.add((name, number, first - lying.address))
+    if not lent:
+        return group
+    told = group.fingerprint
+    if not told.startswith(UNKNOWN):
+        told = fingerprint({"of": told, "shown": sorted(where)})
+    return replace(group, fingerprint=told, lent=tuple(lent.values()))
 
 
 def _whole(parts: Sequence[Group], tokens: Mapping[str, str]) -> Group:

@@ -7,7 +7,7 @@ see it. So here:
 1. a function of the notebook is rebuilt on the globals of the kernel it is thawed in;
 2. closures share their cells, so that two functions over one counter still count together;
 3. a stateless function met in two separately stored values is one object again (`Identities`);
-4. views on one array stay views on it, when the caller says whose memory is shared;
+4. views on one array stay views on it, Arrow's too, when the caller says whose memory is shared;
 5. an array that refuses writes refuses them again;
 6. what a figure refers to in Matplotlib itself, it refers to again;
 7. a set yields its elements in the order in which it did;
@@ -35,6 +35,7 @@ from mlops_nb.artifacts import (
     constant_at,
     fingerprint,
     held_by_process,
+    is_tensor,
     one_of_process,
     quiet_reduce,
     stateless,
@@ -44,10 +45,14 @@ from mlops_nb.handover import pickling_matplotlib, pickling_pandas
 from mlops_nb.handover.pickling_arrays import is_array, reduce_array, set_attributes
 from mlops_nb.handover.pickling_classes import with_members_in_order
 from mlops_nb.handover.pickling_functions import reduce_of_module, set_state, state_of
+from mlops_nb.handover.pickling_shown import reduce_shown
+from mlops_nb.handover.pickling_tensors import reduce_tensor
 from mlops_nb.handover.process_bound import CannotLeaveProcess, check
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    import numpy as np
 
     from mlops_nb.artifacts import Place
     from mlops_nb.handover.set_order import Recipe
@@ -98,6 +103,8 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         The tokens of this process.
     owners
         Ids of arrays whose memory several values of this pickle share.
+    lent
+        Arrays whose memory a library in C shows in values of this pickle.
     roots
         Ids of objects that are stored elsewhere, with the token that stands for each.
     constants
@@ -113,6 +120,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         namespace: Mapping[str, Any],
         identities: Identities,
         owners: frozenset[int],
+        lent: Sequence[np.ndarray],
         buffer_callback: Callable[[pickle.PickleBuffer], Any] | None,
         roots: Mapping[int, str],
         constants: Mapping[int, Place],
@@ -122,6 +130,8 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         self._namespace = namespace
         self._identities = identities
         self._owners = owners
+        self._lent = lent
+        self._memories: dict[int, np.ndarray] = {}
         self._in_band = buffer_callback is None
         # What stands for an object is made once, so that pickle stores it once.
         self._known: dict[int, str | tuple[Any, ...]] = {**dict.fromkeys(constants, _CONSTANT), **roots, **_told(sets)}
@@ -162,6 +172,10 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
             # Asked of each: the process's own is of the same type.
             name = one_of_process(obj)
             return (held_by_process, (name,)) if name else super().reducer_override(obj)
+        if self._lent and kind.__module__.startswith(("polars.", "pyarrow.")):
+            return reduce_shown(obj, self._lent)
+        if is_tensor(kind):
+            return reduce_tensor(obj, self._lent, self._memories)
         check(obj, self._namespace)
         known = _OF_LIBRARIES.get((kind.__module__, kind.__name__))
         if known is not None:
@@ -315,6 +329,7 @@ def dumps(  # noqa: PLR0913 - what freezing depends on
     namespace: Mapping[str, Any],
     identities: Identities,
     owners: frozenset[int] = frozenset(),
+    lent: Sequence[np.ndarray] = (),
     roots: Mapping[int, str] | None = None,
     constants: Mapping[int, Place] | None = None,
     sets: Mapping[int, Recipe] | None = None,
@@ -339,6 +354,7 @@ def dumps(  # noqa: PLR0913 - what freezing depends on
         namespace=namespace,
         identities=identities,
         owners=owners,
+        lent=lent,
         buffer_callback=None if in_band else buffers.append,
         roots=roots or {},
         constants=constants or {},

@@ -9,6 +9,8 @@ from mlops_nb.artifacts import memory_owner
 from mlops_nb.handover.process_bound import CannotLeaveProcess
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
 
 # Up to so many bytes of elements stand in the pickle itself: a buffer of its own costs more than they do.
@@ -49,8 +51,8 @@ def reduce_array(array: np.ndarray, owners: frozenset[int], *, in_band: bool) ->
         offset = array.__array_interface__["data"][0] - base.__array_interface__["data"][0]
         place = (base, array.dtype, array.shape, array.strides, offset, array.flags.writeable)
         if kind.__name__ == "ndarray":
-            return _make_view, place
-        return _make_view, (*place, kind), *_attributes_of(array)
+            return make_view, place
+        return make_view, (*place, kind), *_attributes_of(array)
     if not plain:
         mask = getattr(array, "_mask", None)
         if mask is not None and mask.base is not None and id(memory_owner(mask)) in owners:
@@ -90,7 +92,7 @@ def _borrows(array: np.ndarray) -> bool:
     return isinstance(base, bytearray) or type(base).__module__ in {"array", "ctypes", "_ctypes"}
 
 
-def _make_view(  # noqa: PLR0913, PLR0917 - what defines a view
+def make_view(  # noqa: PLR0913, PLR0917 - what defines a view
     base: np.ndarray,
     dtype: Any,
     shape: tuple[int, ...],
@@ -99,6 +101,7 @@ def _make_view(  # noqa: PLR0913, PLR0917 - what defines a view
     writeable: bool,  # noqa: FBT001
     kind: type[np.ndarray] | None = None,
 ) -> np.ndarray:
+    """Return a view on an array's memory, `offset` bytes behind its first."""
     import numpy as np
 
     if base.flags.c_contiguous and not base.dtype.hasobject:
@@ -109,6 +112,15 @@ def _make_view(  # noqa: PLR0913, PLR0917 - what defines a view
         view = np.ndarray(shape, dtype, flat, offset, strides)
     view.flags.writeable = writeable
     return view if kind is None else view.view(kind)
+
+
+def place_in(lent: Sequence[np.ndarray], start: int, size: int) -> tuple[np.ndarray | None, int]:
+    """Return the array in which a piece of memory lies, and how many bytes behind that one's first it begins."""
+    for array in lent:
+        offset = start - array.__array_interface__["data"][0]
+        if offset >= 0 and offset + size <= array.nbytes:
+            return array, offset
+    return None, 0
 
 
 def _as_ndarray(array: np.ndarray) -> np.ndarray:

@@ -17,35 +17,49 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
-_NUMPY_RANDOM = "numpy.random"
+# The libraries' modules that have a global stream, with the function that seeds it.
+_STREAMS = {"numpy.random": "seed", "torch": "manual_seed"}
 
 
-class _SeedsNumPy(MetaPathFinder):
-    """Seeds NumPy's global stream when the notebook first imports it, and not before: the import is the notebook's."""
+class _SeedsWhenImported(MetaPathFinder):
+    """Seeds a library's stream when the notebook first imports it, and not before: the import is the notebook's."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, waiting: dict[str, str]) -> None:
         self._seed = seed
+        self._waiting = waiting
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """Return NumPy's own spec, with a loader that seeds what it has loaded."""
+        """Return the module's own spec, with a loader that seeds what it has loaded."""
         del path, target
-        if name != _NUMPY_RANDOM:
+        how = self._waiting.pop(name, None)
+        if how is None:
             return None
-        sys.meta_path.remove(self)
         spec = importlib.util.find_spec(name)
-        if spec is not None and spec.loader is not None:
+        if spec is None:
+            # It may be installed later.
+            self._waiting[name] = how
+            return None
+        if not self._waiting:
+            sys.meta_path.remove(self)
+        if spec.loader is not None:
             load = spec.loader.exec_module
 
             def load_and_seed(module: ModuleType) -> None:
                 load(module)
-                vars(module)["seed"](self._seed)
+                _seed(module, how, self._seed)
 
             vars(spec.loader)["exec_module"] = load_and_seed
         return spec
 
 
+def _seed(module: ModuleType, how: str, seed: int) -> None:
+    # Somebody may have a module of that name that is another.
+    if how in vars(module):
+        vars(module)[how](seed)
+
+
 def seed_streams(seed: int) -> None:
-    """Put the global random streams of `random` and NumPy where all kernels of a run start.
+    """Put the global random streams of `random`, NumPy and PyTorch where all kernels of a run start.
 
     Parameters
     ----------
@@ -53,7 +67,11 @@ def seed_streams(seed: int) -> None:
         From 0 to 2**32 - 1, what NumPy takes.
     """
     random.seed(seed)
-    if _NUMPY_RANDOM in sys.modules:
-        sys.modules[_NUMPY_RANDOM].seed(seed)
-    else:
-        sys.meta_path.insert(0, _SeedsNumPy(seed))
+    waiting = {}
+    for name, how in _STREAMS.items():
+        if name in sys.modules:
+            _seed(sys.modules[name], how, seed)
+        else:
+            waiting[name] = how
+    if waiting:
+        sys.meta_path.insert(0, _SeedsWhenImported(seed, waiting))

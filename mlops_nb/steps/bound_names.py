@@ -147,16 +147,12 @@ UNCARRIED_SEEDS = frozenset(
         "tensorflow.random.set_seed",
         "torch.cuda.manual_seed",
         "torch.cuda.manual_seed_all",
-        "torch.manual_seed",
-        "torch.random.manual_seed",
-        "torch.seed",
-        "torch.set_rng_state",
         "transformers.set_seed",
     }
 )
 # Settings of libraries that keep them in their own way.
 FAMILIES = re.compile(
-    r"polars\.Config\.(set|load|restore|activate)\w*|torch\.(set|use)_(?!grad_enabled|rng_state)\w+"
+    r"polars\.Config\.(set|load|restore|activate)\w*|torch\.(set|use)_(?!grad_enabled|rng_state|default_dtype|printoptions|deterministic_algorithms)\w+"
     r"|torch\.backends(\.\w+)+\.(allow_\w+|benchmark|deterministic|enabled)|tensorflow\.config(\.\w+)*\.(set|enable)_\w+"
     r"|(datasets|optuna|transformers)\.(utils\.)?logging\.(set|enable|disable)_\w+"
     r"|mlflow\.(\w+\.)?(autolog|set_experiment|set_tracking_uri|set_registry_uri)|yaml\.add_\w+"

@@ -41,6 +41,7 @@ PASSING_ON = frozenset(
 # Process state by the start of a dotted name; a trailing dot asks for more than the module itself.
 _AMBIENT = (
     ("numpy.random.", "numpy.random"),
+    ("torch.", "torch.random"),
     ("random.", "random"),
     ("os.environ", "environ"),
     ("os.getenv", "environ"),

@@ -33,8 +33,8 @@ def binding(source: str) -> list[str]:
         ("import sys\ndel sys.modules['json']", "sys.modules"),
         ("import logging\nlogging.getLogger('a').propagate = False", "propagate"),
         ("import logging\nlogging.getLogger('a').handlers.clear()", "handlers"),
-        ("import torch\ntorch.manual_seed(0)", "torch.manual_seed"),
-        ("import torch\ntorch.set_default_dtype(torch.float64)", "torch.set_default_dtype"),
+        ("import torch\ntorch.cuda.manual_seed(0)", "torch.cuda.manual_seed"),
+        ("import torch\ntorch.set_num_threads(2)", "torch.set_num_threads"),
         ("import polars as pl\npl.Config.set_tbl_rows(5)", "polars.Config.set_tbl_rows"),
         ("import yaml\nyaml.SafeLoader.add_constructor('!a', str)", "add_constructor"),
         ("import os\nos.system('sleep 9 &')", "os.system"),
@@ -60,6 +60,7 @@ def test_what_stays_in_its_process_binds(source: str, what: str) -> None:
         "import sys\nsys.path[0] = 'x'",
         "import polars as pl\nwith pl.Config(tbl_rows=5):\n    pass",
         "import torch\nx = torch.rand(3)\nwith torch.no_grad():\n    y = x.sum()",
+        "import torch\ntorch.manual_seed(0)\ntorch.set_default_dtype(torch.float64)",
         "import mlflow\nmlflow.set_tag('a', 1)",
         "%%bash\nls && cat a 2>&1\ncurl 'http://a/?b=1&c=2'",
         "import helper_of_this_project as helper\nhelper.state['n'] = 5",
@@ -71,6 +72,10 @@ def test_what_travels_or_ends_by_itself_does_not_bind(source: str) -> None:
 
 
 def test_a_seed_that_nobody_can_carry_is_drawn_from_in_one_process_also_where_imports_set_it(tmp_path: Path) -> None:
-    cells = [("imports", "import torch\ntorch.manual_seed(0)"), ("step:a", "a = torch.rand(2)"), ("step:b", "b = 1")]
+    cells = [
+        ("imports", "import tensorflow as tf\ntf.random.set_seed(0)"),
+        ("step:a", "a = tf.random.normal([2])"),
+        ("step:b", "b = 1"),
+    ]
     graph = read_steps(read_notebook(write(tmp_path / "n.ipynb", cells)))
     assert graph.kernels() == {"prelude": "prelude", "a": "prelude", "b": "prelude"}

@@ -83,7 +83,13 @@ class BringsBack:
         try:
             self._one(name, back)
             for each in names:
-                if each not in sys.modules:
+                if each in sys.modules:
+                    continue
+                package = each.rpartition(".")[0]
+                if package and not hasattr(self.held(package), "__path__"):
+                    # An extension module, or a package for it, has put it there: nobody can import it.
+                    self._one(each, back)
+                else:
                     with contextlib.suppress(ImportError), _its_name_kept(each):
                         importlib.import_module(each)
         finally:
@@ -131,6 +137,8 @@ class _Back:
 
     def exec_module(self, module: ModuleType) -> None:
         """Give it its own spec and loader back, and what it needs; its code has run."""
-        if self._kept is not None:
-            module.__spec__ = self._kept
+        # As in an import: what refuses one, such as a module of settings, has its own still.
+        with contextlib.suppress(AttributeError):
+            if self._kept is not None:
+                module.__spec__ = self._kept
         self._finder.bring(self._name)
