@@ -31,7 +31,7 @@ def _once(around: Surroundings) -> list[str]:
     progress = around.progress
     reran: list[str] = []
     mends = bool(progress.to_mend)
-    state, left = State(), FilesLeft()
+    state, left = State(), FilesLeft(of_steps=around.plan.files)
     previous: Delta | None = None
     for position, planned in enumerate(around.plan.steps):
         if position:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from mlops_nb.execution.step_record import Progress
+    from mlops_nb.execution.progress import Progress
     from mlops_nb.pipeline import Plan
     from mlops_nb.steps import Step
 

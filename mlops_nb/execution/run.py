@@ -30,7 +30,7 @@ from mlops_nb.execution.kernels.known import require_kernel
 from mlops_nb.execution.notebook_run import Kernels
 from mlops_nb.execution.pausing import StepHeld, held_by, paused_as, pausing_before
 from mlops_nb.execution.run_request import RunRequest, RunResult, new_run_id
-from mlops_nb.execution.step_record import Progress, Surroundings
+from mlops_nb.execution.step_record import Surroundings
 from mlops_nb.execution.step_run import StepFailed, StepPostponed, reuse_cached, run_step
 from mlops_nb.handover import State
 from mlops_nb.metadata import PipelineVersion, RunStart
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mlops_nb.artifacts import ArtifactStore
+    from mlops_nb.execution.progress import Progress
     from mlops_nb.metadata import MetadataStore
     from mlops_nb.pipeline import Plan, PlannedStep, Precedent
     from mlops_nb.snapshot import Snapshot

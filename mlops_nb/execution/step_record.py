@@ -1,9 +1,8 @@
-"""What a run knows of its steps, and what the log is told of one that succeeded."""
+"""What every step of a run is given, and what the log is told of one that succeeded."""
 
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
@@ -17,13 +16,12 @@ from mlops_nb.execution.file_times import with_times_of_their_own
 from mlops_nb.execution.kernels.kernel import Watch
 from mlops_nb.execution.leaks import refuse_leaks
 from mlops_nb.execution.notebook_run import Outcome, Session, kernel_session
-from mlops_nb.handover import STREAMS, Covariable, Delta, State
+from mlops_nb.execution.progress import Progress
+from mlops_nb.handover import STREAMS, Delta, State
 from mlops_nb.metadata import Artifact, Scrap, StepEnd
 from mlops_nb.pipeline import (
     FilesLeft,
-    FileUse,
     StepEvidence,
-    changed,
     components,
     key_of,
     modules_of,
@@ -38,140 +36,15 @@ from mlops_nb.snapshot import file_hash, module_files
 from mlops_nb.steps import texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from mlops_nb.artifacts import ArtifactStore
-    from mlops_nb.execution.pausing import Pause
     from mlops_nb.metadata import MetadataStore
     from mlops_nb.pipeline import KeyContext, Plan, PlannedStep, Precedent
     from mlops_nb.steps import Step
 
 
 OpenSession = Callable[[str, Path, Watch], AbstractContextManager[Session]]
-
-
-@dataclass
-class Progress:
-    """What is known of the steps so far; steps run on threads, so it is taken and changed under its lock.
-
-    `checked` are the co-variables that a step has found to come back as what they were, `kept` those variables of a
-    step that did not, and `to_mend` the steps that are therefore to run again, in a kernel that the next ones share.
-    `reasons` says why where it is another one, and no earlier result will do. `emptied` are folders that a step took
-    away and made anew. `pauses` are the steps about which a person is to decide.
-    """
-
-    deltas: dict[str, Delta] = field(default_factory=dict)
-    parts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    evidence: dict[str, StepEvidence] = field(default_factory=dict)
-    files: dict[str, Mapping[str, str]] = field(default_factory=dict)
-    status: dict[str, str] = field(default_factory=dict)
-    checked: set[tuple[tuple[str, ...], str]] = field(default_factory=set)
-    kept: dict[str, set[str]] = field(default_factory=dict)
-    to_mend: set[str] = field(default_factory=set)
-    reasons: dict[str, str] = field(default_factory=dict)
-    emptied: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    pauses: dict[str, Pause] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def took(
-        self,
-        name: str,
-        delta: Delta,
-        parts: Mapping[str, Any],
-        evidence: StepEvidence | None,
-        files: Mapping[str, str],
-    ) -> None:
-        """Take in what a step did, ran on, was seen to depend on, and left in files."""
-        with self.lock:
-            self.deltas[name] = delta
-            self.parts[name] = parts
-            self.files[name] = files
-            if evidence is not None:
-                self.evidence[name] = evidence
-
-    def unchecked(self, items: Iterable[Covariable]) -> set[str]:
-        """Return the names of those that no step of this run has found to come back as what they were."""
-        with self.lock:
-            new = [item for item in items if (item.names, item.fingerprint) not in self.checked]
-        return {name for item in new for name in item.names if not item.problem}
-
-    def found_same(self, items: Iterable[Covariable]) -> None:
-        """Take note that these came back as what they were."""
-        with self.lock:
-            self.checked |= {(item.names, item.fingerprint) for item in items}
-
-    def found_different(self, plan: Plan, name: str, different: Iterable[str]) -> None:
-        """Take note that a step got other values than the ones that earlier steps made."""
-        with self.lock:
-            for variable in different:
-                writers = [
-                    step
-                    for step in _before(plan, name)
-                    if step in self.deltas and variable in self.deltas[step].written
-                ]
-                self.kept.setdefault(writers[-1], set()).add(variable)
-                self.to_mend.add(writers[-1])
-
-    def before(self, plan: Plan, name: str) -> State:
-        """Return the state before a step: the steps done so far that the notebook has before it, in its order."""
-        state = State()
-        with self.lock:
-            for planned in plan.steps:
-                if planned.name == name:
-                    break
-                if planned.name in self.deltas:
-                    state = state.after(self.deltas[planned.name])
-        return state
-
-    def left_before(self, plan: Plan, name: str) -> FilesLeft:
-        """Return what the steps done so far that the notebook has before it left in files, in its order."""
-        left = FilesLeft()
-        with self.lock:
-            for planned in plan.steps:
-                if planned.name == name:
-                    break
-                left = self.left_after(planned.name, left)
-        return left
-
-    def left_after(self, name: str, left: FilesLeft) -> FilesLeft:
-        """Return what is left in files after a step, if it is done, that found these."""
-        evidence = self.evidence.get(name)
-        return left.after(evidence.writes_files if evidence else (), self.files.get(name, {}))
-
-    def overwritten(self, plan: Plan, name: str, recorded: Mapping[str, str], folder: Path) -> list[str]:
-        """Return the files that a step left in an earlier run and that a step before it has changed in this one."""
-        found = changed(recorded, folder)
-        with self.lock:
-            ran = [self.evidence[step] for step in _before(plan, name) if self.status.get(step) == "succeeded"]
-        uses = [FileUse.of((), evidence.writes_files) for evidence in ran]
-        return [path for path in found if any(use.disturbs(FileUse.of((), (path,))) for use in uses)]
-
-    def writers(self, plan: Plan, name: str) -> dict[str, str]:
-        """Return the files that the steps before one left, each with the last step that wrote it."""
-        with self.lock:
-            return self._writers(plan, name)
-
-    def _writers(self, plan: Plan, name: str) -> dict[str, str]:
-        return {path: step for step in _before(plan, name) for path in self.files.get(step, {})}
-
-    def of_several_steps(self, plan: Plan, name: str, files: Iterable[str]) -> tuple[str, ...]:
-        """Return those of the files that steps before one left, unless one step left them all."""
-        writers = self.writers(plan, name)
-        found = sorted(path for path in files if path in writers)
-        return tuple(found) if len({writers[path] for path in found}) > 1 else ()
-
-    def lost_before(self, plan: Plan, name: str, folder: Path) -> set[str]:
-        """Return the steps before one that left a file which it reads and which a later step has written since."""
-        with self.lock:
-            reads = self.evidence[name].reads_files if name in self.evidence else ()
-            left = {path: step for path, step in self._writers(plan, name).items() if path in reads}
-            hashes = {path: self.files[step][path] for path, step in left.items()}
-        return {left[path] for path in changed(hashes, folder)}
-
-
-def _before(plan: Plan, name: str) -> list[str]:
-    """Return the steps that the notebook has before one."""
-    return [planned.name for planned in plan.steps[: plan.steps.index(plan.step(name))]]
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ _UNPICKLES = "pickle.find_class"
 _LISTS = frozenset({"os.listdir", "os.scandir"})
 _OF_FILES = _LISTS | {"open", _SQLITE, _LOADS}
 _HEARD = MOVES | NOT_FOLLOWED.keys() | _OF_FILES | {_STEP, _UNPICKLES, _IMPORTS_COMPILED}
-_IMPORTS = re.compile(r"^<frozen |[/\\]importlib[/\\]|[/\\]importlib_metadata[/\\]|[/\\]pkg(util|_resources)\b")
+_IMPORTS = re.compile(r"^<frozen (?!os>)|[/\\]importlib[/\\]|[/\\]importlib_metadata[/\\]|[/\\]pkg(util|_resources)\b")
 # The import system, and who shows a line of a module's source, in a traceback say.
 _IMPORT_SYSTEM = re.compile(r"^<frozen (importlib|zipimport)|[/\\]importlib[/\\]_bootstrap")
 _SHOWS_SOURCE = re.compile(r"[/\\](linecache|inspect)\.py$")

@@ -11,7 +11,7 @@ import posixpath
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mlops_nb.snapshot import file_hash
+from mlops_nb.snapshot import file_hash, listing_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -44,20 +44,49 @@ def _of_itself(digest: str) -> str:
 
 @dataclass(frozen=True)
 class FilesLeft:
-    """What the steps so far left: the hash of each file, `missing` for one that they removed."""
+    """What the steps so far left: the hash of each file, `missing` for one that they removed.
+
+    `emptied` are the folders that one of them emptied: what lies there is what was written since. `of_steps` are the
+    files that steps left in earlier runs, those to come too.
+    """
 
     hashes: Mapping[str, str] = field(default_factory=dict, hash=False)
+    emptied: frozenset[str] = frozenset()
+    of_steps: frozenset[str] = frozenset()
 
-    def after(self, written: Iterable[str], recorded: Mapping[str, str]) -> FilesLeft:
+    def after(self, written: Iterable[str], recorded: Mapping[str, str], emptied: Iterable[str] = ()) -> FilesLeft:
         """Return what is left after a step that wrote these paths, of which it left those with a hash."""
         gone = [posixpath.normpath(path) for path in written if path not in recorded]
+        anew = frozenset(map(posixpath.normpath, emptied))
         kept = {
             path: digest
             for path, digest in self.hashes.items()
-            if not any(path.startswith(f"{above}/") for above in gone)
+            if not any(path.startswith(f"{above}/") for above in (*gone, *anew))
         }
         found = {posixpath.normpath(path): _of_itself(digest) for path, digest in recorded.items()}
-        return FilesLeft({**kept, **dict.fromkeys(gone, GONE), **found})
+        hashes = {**kept, **dict.fromkeys(gone, GONE), **found}
+        return FilesLeft(hashes, self.emptied | anew, self.of_steps)
+
+    def emptied_above(self, path: str) -> str:
+        """Return the folder that a step so far emptied, this one or one above it; empty where there is none."""
+        while path not in self.emptied:
+            above = posixpath.dirname(path)
+            if above in {path, ""}:
+                return ""
+            path = above
+        return path
+
+    def left_over(self, path: str, folder: Path) -> set[str]:
+        """Return what lies in an emptied folder that no step so far has left there, but one in an earlier run."""
+        return (_names_in(folder / path) & _within(path, self.of_steps)) - self.left_in(path)
+
+    def left_in(self, path: str) -> set[str]:
+        """Return the names of what the steps so far left in a folder."""
+        return _within(path, (name for name, digest in self.hashes.items() if digest != GONE))
+
+    def _listing(self, path: str, folder: Path) -> str:
+        """Return the hash of what an emptied folder lists where the step begins, whatever later ones left there."""
+        return listing_hash((_names_in(folder / path) - self.left_over(path, folder)) | self.left_in(path))
 
     def known(self, name: str) -> str:
         """Return the hash of a file as the steps so far left it; empty where none has written it."""
@@ -75,6 +104,8 @@ class FilesLeft:
             path = posixpath.normpath(name)
             if known := self.known(name):
                 found[name] = known
+            elif self.emptied_above(path) and (folder / name).is_dir():
+                found[name] = self._listing(path, folder)
             elif "{" not in name and (path not in own or (folder / name).is_dir()):
                 found[name] = file_hash(folder / name)
         return found
@@ -111,6 +142,15 @@ class FilesLeft:
         ]
 
 
+def _names_in(path: Path) -> set[str]:
+    return {entry.name for entry in path.iterdir()} if path.is_dir() else set()
+
+
+def _within(folder: str, paths: Iterable[str]) -> set[str]:
+    """Return the names in a folder of what lies in or below it."""
+    return {path[len(folder) + 1 :].partition("/")[0] for path in paths if path.startswith(f"{folder}/")}
+
+
 def _kind(path: Path) -> str:
     try:
         return FOLDER if path.is_dir() else FILE if path.exists() else GONE
@@ -131,11 +171,12 @@ class WrittenFiles:
     far; `rewriting` are the cached steps that must run again, and why: a later one needs a file as they left it.
     """
 
-    def __init__(self, folder: Path, precedent: Precedent) -> None:
-        self.left = FilesLeft()
+    def __init__(self, folder: Path, precedent: Precedent, of_steps: frozenset[str] = frozenset()) -> None:
+        self.left = FilesLeft(of_steps=of_steps)
         self.rewriting: dict[str, str] = {}
         self._folder = folder
         self._writers: dict[str, str] = {}
+        self._emptiers: dict[str, str] = {}
         self._running: dict[str, FileUse] = {}
         written: dict[str, str] = {}
         self._by_step: dict[str, set[str]] = {}
@@ -162,15 +203,28 @@ class WrittenFiles:
         recorded = hit.outcome.get("files", {})
         written = hit.outcome.get("evidence", {}).get("writes_files", ())
         self._by_step[step] = set(recorded)
-        self.left = self.left.after(written, recorded)
+        emptied = hit.outcome.get("emptied", ())
+        self.left = self.left.after(written, recorded, emptied)
+        self._emptiers |= dict.fromkeys(map(posixpath.normpath, emptied), step)
         self._writers |= dict.fromkeys(map(posixpath.normpath, written), step)
 
-    def runs(self, step: str, use: FileUse) -> None:
+    def runs(self, step: str, use: FileUse, *, surely: bool) -> None:
         """Take note of a step that is to run, or may have to."""
         self._running[step] = use
         for path in self.left.differing(use, self._folder):
             if path in self._writers:
                 self.rewriting[self._writers[path]] = f"`{step}` needs the file `{path}` as it left it"
+        running = {path for earlier in self._running if earlier != step for path in self._by_step.get(earlier, ())}
+        for path in use.reads:
+            emptied = self.left.emptied_above(path)
+            if not emptied:
+                continue
+            # What somebody else has put there would be taken away as well.
+            lying = _names_in(self._folder / path) - self.left.left_in(path)
+            lying = lying if surely else lying & _within(path, self.left.of_steps)
+            # What the steps that run before it left, they may leave again: the check at the end of the run tells.
+            if lying - _within(path, running):
+                self.rewriting[self._emptiers[emptied]] = f"`{step}` looks into the folder `{path}`, which it empties"
 
     def unknown(self, use: FileUse) -> dict[str, str]:
         """Return what of the files that a step uses is not known yet, with the step that will write it."""

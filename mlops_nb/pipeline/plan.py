@@ -15,6 +15,7 @@ step waits for all before it, and all after it for it.
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -95,11 +96,15 @@ class PlannedStep:
 
 @dataclass(frozen=True)
 class Plan:
-    """A plan of one run, in the notebook's order; `left_out` are the steps behind the one that it stops after."""
+    """A plan of one run, in the notebook's order.
+
+    `left_out` are the steps behind the one that it stops after, `files` those that steps left in earlier runs.
+    """
 
     graph: StepGraph
     steps: tuple[PlannedStep, ...]
     left_out: tuple[PlannedStep, ...] = ()
+    files: frozenset[str] = frozenset()
 
     def step(self, name: str) -> PlannedStep:
         """Return the planned step of that name."""
@@ -150,7 +155,8 @@ def make_plan(  # noqa: PLR0913 - what a plan depends on
     unknown: dict[str, str] = {}
     planned: list[PlannedStep] = []
     left_out: list[PlannedStep] = []
-    files = WrittenFiles(context.folder, precedent)
+    of_steps = _left_before(graph, lock, precedent)
+    files = WrittenFiles(context.folder, precedent, of_steps)
     kernels = graph.kernels()
     for step in graph.steps:
         source = source_hash(step)
@@ -183,7 +189,7 @@ def make_plan(  # noqa: PLR0913 - what a plan depends on
             status = "maybe" if blocked else "run"
             because = because or _because(step, parts, precedent, blocked)
             unknown.update(dict.fromkeys(writes, step.name))
-            files.runs(step.name, use)
+            files.runs(step.name, use, surely=not blocked)
         planned.append(
             PlannedStep(
                 step=step,
@@ -204,7 +210,15 @@ def make_plan(  # noqa: PLR0913 - what a plan depends on
     also = {**files.rewriting, **dict.fromkeys(kept, "a later step needs its kernel"), **forced}
     if also != forced:
         return make_plan(graph, context, lock, precedent, fresh=fresh, to=to, forced=also)
-    return Plan(graph, tuple(planned), tuple(left_out))
+    return Plan(graph, tuple(planned), tuple(left_out), of_steps)
+
+
+def _left_before(graph: StepGraph, lock: DataflowLock, precedent: Precedent) -> frozenset[str]:
+    """Return the files that steps left in earlier runs, those too that the notebook has no more."""
+    here = {step.name for step in graph.steps}
+    gone = (seen.writes_files for name, seen in lock.steps.items() if name not in here)
+    last = (past.outcome.get("files", ()) for past in precedent.last.values())
+    return frozenset(posixpath.normpath(path) for paths in (*gone, *last) for path in paths)
 
 
 def last_part(graph: StepGraph, name: str) -> str:

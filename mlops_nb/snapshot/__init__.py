@@ -25,7 +25,7 @@ from mlops_nb.snapshot.environment import (
     read_environment,
     requirements,
 )
-from mlops_nb.snapshot.files import file_hash
+from mlops_nb.snapshot.files import file_hash, listing_hash
 from mlops_nb.snapshot.git import git_state
 from mlops_nb.snapshot.modules import module_closure, module_files
 
@@ -42,6 +42,7 @@ __all__ = [
     "git_state",
     "inside",
     "keep",
+    "listing_hash",
     "module_closure",
     "module_files",
     "packages_of",

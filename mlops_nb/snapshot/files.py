@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 
@@ -17,9 +18,14 @@ def file_hash(path: Path) -> str:
     """
     try:
         if path.is_dir():
-            listing = "\n".join(sorted(entry.name for entry in path.iterdir() if entry.name != "__pycache__"))
-            return f"folder:{hashlib.sha256(os.fsencode(listing)).hexdigest()}"
+            return listing_hash(entry.name for entry in path.iterdir())
         with path.open("rb") as source:
             return hashlib.file_digest(source, "sha256").hexdigest()
     except OSError:
         return "missing"
+
+
+def listing_hash(names: Iterable[str]) -> str:
+    """Return the hash of a folder's listing, given the names in it."""
+    listing = "\n".join(sorted(name for name in names if name != "__pycache__"))
+    return f"folder:{hashlib.sha256(os.fsencode(listing)).hexdigest()}"

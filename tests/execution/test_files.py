@@ -213,6 +213,80 @@ def test_files_with_other_names_each_time_do_not_pile_up_in_a_folder_that_is_emp
     assert {step.status for step in planned(notebook).steps} == {"cached"}
 
 
+def without(notebook: Path, cell: int) -> None:
+    """Take the cell of that number (from 1) out of the notebook."""
+    loaded = json.loads(notebook.read_text(encoding="utf-8"))
+    del loaded["cells"][cell - 1]
+    notebook.write_text(json.dumps(loaded), encoding="utf-8")
+
+
+def test_a_step_between_lists_a_folder_that_was_emptied_without_what_later_steps_left_there(tmp_path: Path) -> None:
+    cells: list[Cell] = [
+        ("imports", "import os, shutil"),
+        ("step:empty", "shutil.rmtree('out', ignore_errors=True)\nos.makedirs('out')"),
+        ("step:one", "for i in range(2):\n    open(f'out/a{i}', 'w').close()"),
+        ("step:count", "first = len(os.listdir('out'))"),
+        ("step:two", "for i in range(3):\n    open(f'out/b{i}', 'w').close()"),
+        ("step:tell", TELL.format("[first, len(os.listdir('out'))]")),
+    ]
+    notebook = write(tmp_path / "case.ipynb", cells)
+    assert told(run(notebook), notebook) == [2, 5]
+    assert not planned(notebook).to_run
+    edit(notebook, 5, cells[4][1].replace("3", "4"))
+    assert "count" not in because(notebook)
+    assert told(run(notebook), notebook) == [2, 6]
+    edit(notebook, 4, "first = 10 + len(os.listdir('out'))")
+    assert told(run(notebook), notebook) == [12, 6]
+    edit(notebook, 3, cells[2][1].replace("2", "1"))
+    assert told(run(notebook), notebook) == [11, 5]
+    # What somebody has put there the notebook would take away.
+    (tmp_path / "out" / "mine").touch()
+    assert told(run(notebook), notebook) == [11, 5]
+    without(notebook, 3)
+    assert told(run(notebook), notebook) == [10, 4]
+
+
+def test_what_a_later_step_made_of_a_file_is_no_change_of_what_an_earlier_one_made(tmp_path: Path) -> None:
+    cells: list[Cell] = [
+        (
+            "imports",
+            (
+                "import os, sqlite3\ndef sql(text):\n    base = sqlite3.connect('b.db')\n    with base:\n"
+                "        found = base.execute(text).fetchall()\n    base.close()\n    return found"
+            ),
+        ),
+        (
+            "step:make",
+            (
+                "if os.path.exists('b.db'):\n    os.remove('b.db')\nsql('create table t (v int)')\n"
+                "sql('insert into t values (1), (2)')"
+            ),
+        ),
+        ("step:read", "values = sql('select v from t')"),
+        ("step:prune", "sql('delete from t where v = 1')"),
+        ("step:tell", TELL.format("values")),
+    ]
+    notebook = write(tmp_path / "case.ipynb", cells)
+    assert told(run(notebook), notebook) == [[1], [2]]
+    edit(notebook, 4, "sql('delete from t where v < 9')")
+    again = run(notebook)
+    assert told(again, notebook) == [[1], [2]]
+    assert not again.result.reran
+
+
+def test_a_step_that_walks_through_folders_runs_again_when_a_file_comes_there(tmp_path: Path) -> None:
+    (tmp_path / "data" / "deep").mkdir(parents=True)
+    cells: list[Cell] = [
+        ("imports", "import os"),
+        ("step:walk", "found = sorted(name for _, _, files in os.walk('data') for name in files)"),
+        ("step:tell", TELL.format("found")),
+    ]
+    notebook = write(tmp_path / "case.ipynb", cells)
+    assert told(run(notebook), notebook) == []
+    (tmp_path / "data" / "deep" / "new").touch()
+    assert told(run(notebook), notebook) == ["new"]
+
+
 def test_a_file_that_was_closed_keeps_no_step_from_running_beside_another(tmp_path: Path) -> None:
     cells: list[Cell] = [
         ("imports", "import json"),
