@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mlops_nb.execution.events import RunEvent
 from mlops_nb.execution.left_over import left_over
 from mlops_nb.execution.pausing import StepHeld
-from mlops_nb.execution.shared_kernel import blocking, shown
+from mlops_nb.execution.shared_kernel import around_it, blocking, shown
 from mlops_nb.execution.step_run import StepFailed, StepPostponed, run_step
 from mlops_nb.handover import CAME_BACK_DIFFERENT, State
 from mlops_nb.pipeline import FilesLeft, components, key_of
@@ -69,26 +69,35 @@ def _once(around: Surroundings) -> list[str]:
             else []
         )
         if key_of(true) == key_of(used) and not lost:
-            past = around.precedent.last.get(planned.name)
-            if past is not None and progress.status[planned.name] == "succeeded":
-                again, why = left_over(planned.name, past.outcome.get("files", {}), around)
-                if again:
-                    progress.to_mend.update(again)
-                    progress.reasons |= dict.fromkeys(again, why)
-                    # They run in the notebook's order, from the one on that empties the folder.
-                    return reran
+            if _left_too_much(planned.name, around):
+                # They run in the notebook's order, from the one on that empties the folder.
+                return reran
             continue
+        if makers := blocking(planned, state, around):
+            progress.to_mend |= makers
+            return reran
         _again(planned.name, "it ran on values that an earlier step changed after all", around)
         reran.append(planned.name)
         state, previous = progress.before(around.plan, planned.name), progress.deltas.get(planned.name)
     return reran
 
 
+def _left_too_much(name: str, around: Surroundings) -> bool:
+    """Say whether files of an earlier run of a step are left over; the steps that take them away are to mend then."""
+    progress, past = around.progress, around.precedent.last.get(name)
+    if past is None or progress.status[name] != "succeeded":
+        return False
+    again, why = left_over(name, past.outcome.get("files", {}), around)
+    progress.to_mend.update(again)
+    progress.reasons |= dict.fromkeys(again, why)
+    return bool(again)
+
+
 def _mended(planned: PlannedStep, state: State, around: Surroundings) -> bool:
     """Run a step again that is to be mended; say whether it was its turn: others may have to run again before it."""
     progress = around.progress
     progress.to_mend.discard(planned.name)
-    if makers := blocking(planned, state, around):
+    if makers := blocking(planned, state, around) | around_it(planned, around):
         # It takes from their kernel itself: they run again, and it does in theirs.
         progress.to_mend |= makers
         return False

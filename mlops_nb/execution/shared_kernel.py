@@ -105,3 +105,18 @@ def blocking(planned: PlannedStep, state: State, around: Surroundings) -> set[st
         for _, used in _stuck(planned, state)
         for name in used
     }
+
+
+def around_it(planned: PlannedStep, around: Surroundings) -> set[str]:
+    """Return the steps before one whose kernel is needed by steps that go on in its own: it has to run in theirs."""
+    steps, shared = list(around.plan.steps), around.plan.graph.kernels()
+    position = steps.index(planned)
+    following = steps[position + 1 :]
+    own = dict.fromkeys(around.progress.kept.get(planned.name, ()), "")
+    following = following[: last_using(following, own, planned.name, shared)]
+    held: dict[str, dict[str, str]] = {}
+    for earlier in steps[:position]:
+        held = {name: without(names, earlier.step) for name, names in held.items()}
+        if earlier.name in around.progress.deltas:
+            held[earlier.name] = stays(earlier, around)
+    return {name for name, names in held.items() if names and last_using(following, names, name, {})}

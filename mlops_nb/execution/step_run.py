@@ -90,7 +90,8 @@ def run_step(name: str, around: Surroundings, *, again: str = "") -> None:
     parts = components(planned.step, state, around.context, proven, left)
     key = key_of(parts)
     # A first look at the plan may have found its inputs unknown; now they are there.
-    anew = around.fresh or name in around.progress.reasons or (planned.status == "run" and not again)
+    kept = {*around.progress.reasons, *around.progress.kept}
+    anew = around.fresh or name in kept or (planned.status == "run" and not again)
     hit = None if anew else around.precedent.hit(planned.step, key)
     lost = _overwritten(planned, hit, around) if hit is not None else ""
     if hit is not None and not lost:
@@ -159,6 +160,8 @@ def _go_on_in(kernel: _Kernel, planned: PlannedStep, around: Surroundings) -> No
         parts = components(step.step, state, around.context, step.proven, left)
         why = f"it shares the kernel of `{planned.name}`"
         around.log.start_step(around.run, step.name, StepStart(key=key_of(parts), key_components=parts, reason=why))
+        # Whatever it was to be run again for, here it does, and alone it would lack this kernel.
+        around.progress.to_mend.discard(step.name)
         try:
             _execute(step, state, around, kernel, live=True)
         except StepFailed:

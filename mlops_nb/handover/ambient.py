@@ -8,6 +8,7 @@ which never touched Matplotlib does not carry its settings.
 from __future__ import annotations
 import __future__
 
+import contextlib
 import decimal
 import importlib
 import locale
@@ -24,7 +25,7 @@ from mlops_nb.handover import ambient_torch
 from mlops_nb.handover.import_filters import IMPORT_FILTERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 # Reading a random stream changes it, so only a step that draws depends on it; the rest every step depends on.
 STREAMS = frozenset({"random", "numpy.random", "torch.random"})
@@ -353,6 +354,20 @@ def read_ambient(baseline: Baseline) -> dict[str, Any]:
             if value is not None:
                 found[name] = value
     return found
+
+
+@contextlib.contextmanager
+def streams_kept() -> Iterator[None]:
+    """Leave the random streams where they are: what pickle and fingerprints ask of a library's objects may draw."""
+    here = Baseline({}, (), "", "", 0, ())
+    kinds = [KINDS[name] for name in STREAMS if KINDS[name].module in sys.modules]
+    before = [(kind, kind.read(here)) for kind in kinds]
+    try:
+        yield
+    finally:
+        for kind, value in before:
+            if value is not None:
+                kind.write(value, here)
 
 
 def write_ambient(name: str, value: Any, baseline: Baseline) -> None:

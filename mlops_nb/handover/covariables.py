@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import Trace, is_of_project, memory_owner, pack, unpack
 from mlops_nb.errors import MlopsNbError
+from mlops_nb.handover.ambient import streams_kept
 from mlops_nb.handover.groups import UNKNOWN, Group, deeply, groups_of
 from mlops_nb.handover.kept import KEPT, Kept, instead, overridden
 from mlops_nb.handover.pickling import Identities, dumps
@@ -71,6 +72,7 @@ class Process:
 CAME_BACK_DIFFERENT = "it came back as something else in another process"
 
 
+@streams_kept()
 def freeze(
     held: Mapping[str, Any], before: State, process: Process, step: str = "", kept: Iterable[str] = ()
 ) -> tuple[Covariable, ...]:
@@ -136,6 +138,7 @@ def _with_what_refers(frozen: list[Covariable], before: State, held: Mapping[str
             staying |= {oid: own for own, oid in frozen[place].oids.items()}
 
 
+@streams_kept()
 def came_back_different(state: State, values: Mapping[str, Any], process: Process, asked: Iterable[str]) -> list[str]:
     """Return those of the names asked about whose thawed values are not what was frozen.
 
@@ -175,6 +178,7 @@ def came_back_different(state: State, values: Mapping[str, Any], process: Proces
     return sorted(gone | changed)
 
 
+@streams_kept()
 def thaw(state: State, process: Process, unchecked: Iterable[str] = ()) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the values of a state's variables, and the names that have none with the reason.
 

@@ -28,6 +28,7 @@ from mlops_nb.handover.ambient import (
     Baseline,
     read_ambient,
     reset_ambient,
+    streams_kept,
     write_ambient,
 )
 from mlops_nb.handover.asked import put_questions
@@ -80,12 +81,18 @@ class _Session:
 
 def prepare(seed: int | None = None) -> None:
     """Note what a fresh kernel looks like, before prelude cells are replayed in it; with a seed, it starts there."""
+    _watch(seed)
+    setattr(_shell(), _BASELINE, Baseline.now())
+
+
+def _watch(seed: int | None) -> None:
     watch_imports()
     IMPORT_FILTERS.watch()
     put_questions()
+    # Whoever connects to the kernel gets a tip of the day with the greeting, drawn from the notebook's random stream.
+    _shell().enable_tip = False
     if seed is not None:
         seed_streams(seed)
-    setattr(_shell(), _BASELINE, Baseline.now())
 
 
 class CameBackDifferent(Exception):  # noqa: N818 - the name of the fact, which the run reads from the notebook
@@ -146,11 +153,7 @@ def begin(  # noqa: PLR0913 - what a step begins with
         When some of those names did not, or the import of a module made something else.
     """
     started = perf_counter()
-    watch_imports()
-    IMPORT_FILTERS.watch()
-    put_questions()
-    if seed is not None:
-        seed_streams(seed)
+    _watch(seed)
     shell = _shell()
     namespace = shell.user_ns
     process = Process(ArtifactStore(store_url), namespace)
@@ -183,6 +186,7 @@ def begin(  # noqa: PLR0913 - what a step begins with
     session.files.listen(folders)
 
 
+@streams_kept()
 def _look_before(session: _Session, namespace: dict[str, Any]) -> None:
     """Note what there is before the step's cells run, and hold on to nothing of it."""
     session.streams = _stream_prints(read_ambient(session.baseline), namespace)
@@ -273,27 +277,28 @@ def end(  # noqa: PLR0913 - what is known of a step
     session.files.stop()
     namespace = shell.user_ns
     held = variables(namespace, shell.user_ns_hidden)
-    watch = watch_imports()
-    watch.libraries = None
-    uncarried = told_of_changes(namespace, set(changes).difference(patches), of_modules(session.patched))
-    held |= read_process_state(shell, patches, session.patched, session.libraries, imports, history=history)
-    # A step that goes on in this process has made none of them.
-    session.patched = tuple(dict.fromkeys((*session.patched, *held.get(PATCHES, ()))))
-    patched = frozenset(session.patched)
-    held |= watch.variables(patched)
-    leave_to_import(watch.made_by_import(held))
-    store = session.process.store
-    found = freeze(held, session.known, session.process, step, kept)
-    changed_code = watch.changed_code(patched)
-    by_import = [item for item in found if _comes_by_import(item)]
-    told = watch.told_of_imports(changed_code, {name for item in by_import for name in item.names})
-    changed = (
-        *(watch.naming(item) for item in found if item not in by_import),
-        *freeze(told, session.known, session.process, step, kept),
-        *(Covariable((f"{CODE}{name}",), print_, problem=why) for name, (print_, why) in changed_code.items()),
-        *(Covariable((f"@library:{dotted}",), dotted, problem=CHANGED_IN_PLACE) for dotted in uncarried),
-        *_running(session, namespace),
-    )
+    with streams_kept():
+        watch = watch_imports()
+        watch.libraries = None
+        uncarried = told_of_changes(namespace, set(changes).difference(patches), of_modules(session.patched))
+        held |= read_process_state(shell, patches, session.patched, session.libraries, imports, history=history)
+        # A step that goes on in this process has made none of them.
+        session.patched = tuple(dict.fromkeys((*session.patched, *held.get(PATCHES, ()))))
+        patched = frozenset(session.patched)
+        held |= watch.variables(patched)
+        leave_to_import(watch.made_by_import(held))
+        store = session.process.store
+        found = freeze(held, session.known, session.process, step, kept)
+        changed_code = watch.changed_code(patched)
+        by_import = [item for item in found if _comes_by_import(item)]
+        told = watch.told_of_imports(changed_code, {name for item in by_import for name in item.names})
+        changed = (
+            *(watch.naming(item) for item in found if item not in by_import),
+            *freeze(told, session.known, session.process, step, kept),
+            *(Covariable((f"{CODE}{name}",), print_, problem=why) for name, (print_, why) in changed_code.items()),
+            *(Covariable((f"@library:{dotted}",), dotted, problem=CHANGED_IN_PLACE) for dotted in uncarried),
+            *_running(session, namespace),
+        )
     if any(item.problem.endswith(ACTS_AT_ITS_END) for item in changed):
         end_quietly(namespace)
     held |= told | {name: None for item in changed for name in item.names if name not in held}

@@ -13,7 +13,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import ArtifactStore, CannotFingerprint, Trace, fingerprint
-from mlops_nb.handover.ambient import KINDS, STREAMS, Baseline
+from mlops_nb.handover.ambient import KINDS, STREAMS, Baseline, streams_kept
 from mlops_nb.handover.covariables import described, variables
 from mlops_nb.handover.groups import deeply
 
@@ -26,6 +26,7 @@ _KEPT = "_mlops_nb_session"
 _SHORT = frozenset({"int", "float", "bool", "str", "bytes", "complex", "NoneType", "list", "tuple", "dict", "set"})
 
 
+@streams_kept()
 def tell(label: str, numbers_to: str = "") -> None:
     """Publish what every variable holds, as an output of this cell.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import random
 import sqlite3
 from typing import TYPE_CHECKING
 
@@ -336,6 +337,20 @@ def test_steps_share_a_kernel_for_what_cannot_leave_it(tmp_path: Path) -> None:
     assert "needs its kernel" in reasons["make"]
 
 
+def test_nobody_draws_from_the_stream_between_steps_that_share_a_kernel(tmp_path: Path) -> None:
+    cells: list[Cell] = [
+        ("step:seed", "import random\nrandom.seed(3)\nsource = (number for number in range(9))"),
+        ("step:one", "next(source)\nfirst = random.random()"),
+        ("step:two", "next(source)\nsecond = random.random()"),
+        ("pipeline-metrics", "print(first)\nprint(second)"),
+    ]
+    notebook = write(tmp_path / "n.ipynb", cells)
+    stream = random.Random(3)  # noqa: S311
+    expected = {"first": stream.random(), "second": stream.random()}
+    assert scraps(run(notebook)) == expected, "IPython's greeting draws a tip of the day"
+    assert scraps(run(notebook, fresh=True)) == expected
+
+
 def test_what_a_step_raises_in_a_shared_kernel_is_told_as_it_is(tmp_path: Path) -> None:
     cells = [
         ("step:make", "numbers = [1, 2]"),
@@ -373,6 +388,24 @@ def test_what_only_its_own_process_can_rebuild_is_noticed_and_its_steps_share_a_
     assert scraps(again) == {"size": 2}
     assert again.result.reran == ()
     assert [text[:7] for text in told if "came back as something else" in text] == ["[MN305]"]
+
+
+def test_what_came_back_different_runs_again_within_the_kernel_that_steps_around_it_share(tmp_path: Path) -> None:
+    cells = [
+        ("step:hold", "numbers = (value for value in range(4))"),
+        ("step:both", "others = (value for value in range(5))"),
+        ("step:make", SELF_HELD),
+        ("step:use", "total = sum(numbers) + sum(others)"),
+        ("step:last", "size = len(node.peers)"),
+        ("pipeline-metrics", "print(total)\nprint(size)"),
+    ]
+    notebook = write(tmp_path / "n.ipynb", cells)
+    first = run(notebook)
+    assert scraps(first) == {"total": 16, "size": 1}
+    assert first.result.reran == ("hold",)
+    again = run(notebook, fresh=True)
+    assert scraps(again) == {"total": 16, "size": 1}
+    assert again.result.reran == ()
 
 
 def test_what_of_a_module_keeps_its_steps_in_one_kernel_is_told(tmp_path: Path) -> None:
