@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import fingerprint, fingerprint_if_known, is_of_project
+from mlops_nb.handover.asked import tell_of_module
 from mlops_nb.handover.changed_places import in_words
 from mlops_nb.handover.groups import UNKNOWN
 from mlops_nb.handover.module_slots import tie
@@ -71,10 +72,12 @@ class ImportWatch:
             spec = next((found for found in specs if found is not None), None)
         finally:
             self._inside = False
+        ours = spec is not None and is_of_project(name, spec.origin)
+        if spec is None or ours:
+            tell_of_module(name, path, getattr(spec, "origin", None))
         run: Callable[[types.ModuleType], None] | None = getattr(spec and spec.loader, "exec_module", None)
         if spec is None or run is None:
             return spec
-        ours = is_of_project(name, spec.origin)
         if not ours and (self.libraries is None or self._running):
             return spec
 

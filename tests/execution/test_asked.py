@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 from mlops_nb.lifecycle import run
 from mlops_nb.pipeline import read_lock
 from tests.execution.planned import because, succeeded
@@ -12,8 +14,6 @@ from tests.notebook_factory import write
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
     from tests.notebook_factory import Cell
 
@@ -203,3 +203,44 @@ def test_what_a_spawned_process_imports_lies_beside_the_notebook(tmp_path: Path)
     notebook = write(tmp_path / "n.ipynb", cells)
     succeeded(notebook)
     assert told(notebook) == [[2, 4], [2, 4]]
+
+
+@pytest.mark.parametrize(
+    ("look", "module", "before", "after"),
+    [
+        ("s = importlib.util.find_spec('zmod')\nfound = s is not None", "zmod.py", False, True),
+        ("found = present('models.' + 'tree')", "models/tree.py", None, 7),
+        ("found = present('dyn_' + 'mod')", "dyn_mod.py", None, 7),
+        ("found = present('dyn_' + 'pack')", "dyn_pack/__init__.py", None, 7),
+    ],
+)
+def test_a_module_that_comes_runs_the_step_that_looked_for_it(
+    tmp_path: Path, look: str, module: str, before: object, after: object
+) -> None:
+    (tmp_path / "models").mkdir()
+    cells: list[Cell] = [
+        (IMPORTS[0], f"{IMPORTS[1]}\nimport importlib, importlib.util"),
+        (
+            "step:define",
+            (
+                "def present(name):\n    try:\n        return importlib.import_module(name).build()\n"
+                "    except ImportError:\n        return None"
+            ),
+        ),
+        ("step:look", look),
+        TELL,
+    ]
+    notebook = write(tmp_path / "n.ipynb", cells)
+    succeeded(notebook)
+    assert (told(notebook), because(notebook)) == (before, {})
+    (tmp_path / module).parent.mkdir(exist_ok=True)
+    (tmp_path / module).write_text("def build():\n    return 7")
+    assert "came or went" in because(notebook)["look"]
+    succeeded(notebook)
+    assert (told(notebook), because(notebook)) == (after, {})
+    # Once it is there its source counts, and no longer only whether it is there.
+    (tmp_path / module).write_text("def build():\n    return 8")
+    succeeded(notebook)
+    assert (told(notebook), because(notebook)) == (8 if after == 7 else True, {})
+    (tmp_path / module).unlink()
+    assert "look" in because(notebook)

@@ -20,7 +20,9 @@ WATCH = """
 import json, os, sys
 from pathlib import Path
 from mlops_nb.handover.outside import Outside
+from mlops_nb.handover.project_code import watch_imports
 
+watch_imports()
 outside = Outside()
 space = vars(sys.modules["__main__"])
 before = {before!r}
@@ -387,3 +389,48 @@ def test_processes_that_are_spawned_are_told(tmp_path: Path) -> None:
             pool.map(abs, [1])
         """
     assert seen(tmp_path, source).done == ["starts processes of its own, and nobody sees what they read"]
+
+
+@pytest.mark.parametrize(
+    "looks",
+    [
+        "importlib.util.find_spec('zm' + 'od')",
+        "importlib.import_module('zm' + 'od')",
+        "__import__('zm' + 'od')",
+        "exec('import zmod')",
+        "import pkgutil; pkgutil.resolve_name('zm' + 'od:x')",
+        "import asks",
+    ],
+)
+def test_where_a_module_would_lie_that_nobody_finds(tmp_path: Path, looks: str) -> None:
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "asks.py").write_text("import importlib\nimportlib.import_module('zm' + 'od')")
+    source = f"""
+        import importlib.util, sys
+        sys.path[:0] = ['', 'lib']
+        try:
+            {looks}
+        except ImportError:
+            pass
+        """
+    assert seen(tmp_path, source).asked == ["lib/zmod", "lib/zmod.py", "zmod", "zmod.py"]
+
+
+def test_where_a_module_lies_that_is_only_looked_for(tmp_path: Path) -> None:
+    (tmp_path / "zmod.py").touch()
+    source = "import importlib.util, sys\nsys.path.insert(0, '')\nimportlib.util.find_spec('zm' + 'od')"
+    assert seen(tmp_path, source).asked == ["zmod.py"]
+    assert seen(tmp_path, source.replace("util.find_spec", "import_module")).asked == []
+
+
+def test_where_a_module_of_a_package_would_lie(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    source = "import importlib.util, sys\nsys.path.insert(0, '')\nimportlib.util.find_spec('models.' + 'tree')"
+    assert seen(tmp_path, source).asked == ["models/tree", "models/tree.py"]
+    (tmp_path / "models" / "__init__.py").touch()
+    assert seen(tmp_path, source).asked == ["models/tree", "models/tree.py"]
+
+
+def test_what_a_library_looks_for_is_the_librarys(tmp_path: Path) -> None:
+    source = "import sys\nsys.path.insert(0, '')\nimport pandas as pd\npd.DataFrame({'a': [1]}).describe()"
+    assert seen(tmp_path, source).asked == []
