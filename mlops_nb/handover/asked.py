@@ -221,6 +221,11 @@ def is_of_nobody(frame: FrameType) -> bool:
     return _whose(frame.f_code.co_filename) is _Code.NOBODYS
 
 
+def is_the_notebooks(code: types.CodeType) -> bool:
+    """Say whether code is that of a cell or of a module of the project."""
+    return _whose(code.co_filename) is _Code.NOTEBOOKS
+
+
 def only_whether(frame: FrameType) -> bool:
     """Say whether who calls the system's function asks of a path no more than whether it is there."""
     return frame.f_code.co_name in _WHETHER and _whose(frame.f_code.co_filename) is _Code.PATHS

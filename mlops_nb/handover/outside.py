@@ -39,7 +39,7 @@ from mlops_nb.handover.audit_events import (
     moved,
     opened,
 )
-from mlops_nb.handover.callers import is_shown, makes_unless_there, takes_a_folder_away
+from mlops_nb.handover.callers import is_shown, makes_unless_there, stats_of_entries, takes_a_folder_away
 from mlops_nb.handover.forked import Forked
 from mlops_nb.handover.launched import SPAWNED, launched
 from mlops_nb.handover.opened_in_c import OpenedInC
@@ -62,7 +62,8 @@ _GIVES_A_TIME = frozenset({"os.utime", "os.rename", "shutil.move"})
 _STEP = "mlops_nb.step"
 _LOADS, _IMPORTS_COMPILED = "ctypes.dlopen", "import"
 _UNPICKLES = "pickle.find_class"
-_LISTS = frozenset({"os.listdir", "os.scandir"})
+_SCANS = "os.scandir"
+_LISTS = frozenset({"os.listdir", _SCANS})
 _OF_FILES = _LISTS | {"open", _SQLITE, _LOADS}
 _HEARD = MOVES | NOT_FOLLOWED.keys() | _OF_FILES | {_STEP, _UNPICKLES, _IMPORTS_COMPILED}
 _IMPORTS = re.compile(r"^<frozen |[/\\]importlib[/\\]|[/\\]importlib_metadata[/\\]|[/\\]pkg(util|_resources)\b")
@@ -258,6 +259,9 @@ class Outside:
         elif event in MOVES:
             self._moves(event, arguments, frame)
         elif event in _OF_FILES:
+            if event in _LISTS and arguments[0] is None:
+                # `os.listdir()` is of the folder that the step is in.
+                arguments = (os.curdir,)
             if arguments and is_path(arguments[0]) and not takes_a_folder_away(frame):
                 self._hears_of_file(event, arguments, frame)
         else:
@@ -287,6 +291,10 @@ class Outside:
             self._uses(*database(arguments[0]))
         elif event in _LISTS:
             self._note("looked_through" if _looks_for_packages(arguments[0], frame) else "read", path)
+            for file in stats_of_entries(path, frame) if event == _SCANS else ():
+                if not self._is_of_its_own(file):
+                    self._note("read", file)
+                    self._note("timed", file)
         elif os.path.dirname(os.fsdecode(arguments[0])):  # noqa: PTH120
             # A library that is loaded; one without a folder the system looks for in places of its own.
             self._note("by_hand", path)

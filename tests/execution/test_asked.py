@@ -244,3 +244,20 @@ def test_a_module_that_comes_runs_the_step_that_looked_for_it(
     assert (told(notebook), because(notebook)) == (8 if after == 7 else True, {})
     (tmp_path / module).unlink()
     assert "look" in because(notebook)
+
+
+def test_a_file_that_grows_runs_the_step_that_sums_sizes_of_a_listing(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "rows.txt").write_text("12")
+    cells: list[Cell] = [
+        IMPORTS,
+        ("step:sum", "found = sum(e.stat().st_size for e in os.scandir('data'))"),
+        TELL,
+    ]
+    notebook = write(tmp_path / "n.ipynb", cells)
+    succeeded(notebook)
+    assert (told(notebook), because(notebook)) == (2, {})
+    (tmp_path / "data" / "rows.txt").write_text("12345")
+    assert because(notebook)["sum"] == "the file `data/rows.txt` changed"
+    succeeded(notebook)
+    assert (told(notebook), because(notebook)) == (5, {})

@@ -434,3 +434,45 @@ def test_where_a_module_of_a_package_would_lie(tmp_path: Path) -> None:
 def test_what_a_library_looks_for_is_the_librarys(tmp_path: Path) -> None:
     source = "import sys\nsys.path.insert(0, '')\nimport pandas as pd\npd.DataFrame({'a': [1]}).describe()"
     assert seen(tmp_path, source).asked == []
+
+
+SUM = "def size(entry):\n    return entry.stat().st_size"
+
+
+@pytest.mark.parametrize(
+    "lists",
+    [
+        "sum(e.stat().st_size for e in os.scandir('data'))",
+        "sum(size(e) for e in os.scandir('data'))",
+        "def entries():\n    return list(os.scandir('data'))\nsum([e.stat().st_size for e in entries()])",
+        "os.chdir('data')\nwith os.scandir() as found:\n    sizes = [e.stat() for e in found]\nos.chdir('..')",
+        "import asks; asks.total('data')",
+    ],
+)
+def test_sizes_that_a_listing_tells_are_read(tmp_path: Path, lists: str) -> None:
+    (tmp_path / "data" / "deep").mkdir(parents=True)
+    (tmp_path / "data" / "x").touch()
+    (tmp_path / "asks.py").write_text(
+        "import os\ndef total(folder):\n    return max(os.scandir(folder), key=lambda e: e.stat().st_mtime)"
+    )
+    found = seen(tmp_path, f"import os, sys\nsys.path.insert(0, '')\n{SUM}\n{lists}")
+    assert (found.read, found.asked) == (["data", "data/x"], [])
+
+
+@pytest.mark.parametrize(
+    "lists",
+    [
+        "names = [e.name for e in os.scandir('data')]",
+        "names = list(os.walk('data')), os.stat('other')",
+        "import glob; names = glob.glob('data/*'), os.stat('other')",
+    ],
+)
+def test_a_listing_of_which_no_sizes_are_asked(tmp_path: Path, lists: str) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "x").touch()
+    (tmp_path / "other").touch()
+    assert "data/x" not in seen(tmp_path, f"import os\n{lists}").read
+
+
+def test_the_folder_that_the_step_is_in_is_read_when_it_is_listed(tmp_path: Path) -> None:
+    assert seen(tmp_path, "import os\nos.listdir()").read == ["."]
