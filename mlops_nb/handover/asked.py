@@ -42,7 +42,8 @@ _BY_THE_WAY = frozenset(
 _STANDARD = re.escape(sysconfig.get_paths()["stdlib"])
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep  # noqa: PTH100, PTH120
 
-_BOOTSTRAP = re.compile(r"^<frozen importlib\._bootstrap|[/\\]importlib[/\\]_bootstrap")
+# What looks for a module on behalf of who asks for it.
+_BOOTSTRAP = re.compile(rf"^<frozen importlib\._bootstrap|[/\\]importlib[/\\]_bootstrap|^{re.escape(_PACKAGE)}")
 
 
 class _Code(Enum):
@@ -168,8 +169,11 @@ def hear_no_questions() -> None:
 
 
 def tell_of_module(name: str, folders: Iterable[str] | None, file: str | None) -> None:
-    """Tell that a module was looked for, without folders in those of `sys.path`, and found in a file or nowhere."""
-    if _Told.module is not None:
+    """Tell that a module was looked for, without folders in those of `sys.path`, and found in a file or nowhere.
+
+    Of a module that is found, only where its being there is the notebook's concern or it reads settings.
+    """
+    if _Told.module is not None and (file is None or name in _SETTINGS or is_of_project(name, file)):
         _Told.module(name, folders, file)
 
 
@@ -267,37 +271,58 @@ def asked_by_notebook(question: str, frame: FrameType | None) -> bool | None:
 _PYTHONS = frozenset({_Code.PATHS, _Code.FILES, _Code.ENVIRONMENT, _Code.STANDARD})
 
 
-def imports_by_hand(frame: FrameType | None) -> bool:
+# Settings that a library reads from the folder which it is imported in, where they are.
+_SETTINGS = {"matplotlib": "matplotlibrc"}
+
+
+def sought(name: str, folders: Iterable[str] | None, file: str | None, frame: FrameType) -> Iterator[str]:
+    """Yield the paths on whose being there it depends what a look for a module brings.
+
+    Of one that the notebook imports its file is heard when it is opened.
+
+    Parameters
+    ----------
+    name
+        The module.
+    folders
+        Those of its package; without one, those of `sys.path` count.
+    file
+        Where it is found, if it is.
+    frame
+        Who looks for it.
+    """
+    # The folder that the step is in may be gone.
+    with suppress(OSError):
+        if name in _SETTINGS:
+            yield os.path.abspath(_SETTINGS[name])  # noqa: PTH100 - links stay
+        if not _imports_by_hand(frame):
+            return
+        if file is None:
+            own = name.rpartition(".")[2]
+            for folder in [*(sys.path if folders is None else folders)]:
+                if isinstance(folder, str):
+                    place = os.path.join(os.path.abspath(folder), own)  # noqa: PTH100, PTH118 - links stay
+                    yield place
+                    yield f"{place}.py"
+        elif _only_looks(frame):
+            yield file
+
+
+def _imports_by_hand(frame: FrameType | None) -> bool:
     """Say whether a cell or a module of the project looks for a module; libraries look for many that may be there."""
     while frame is not None and _whose(frame.f_code.co_filename) in {*_PYTHONS, _Code.NOBODYS}:
         frame = frame.f_back
     return frame is not None and _whose(frame.f_code.co_filename) is _Code.NOTEBOOKS
 
 
-def only_looks_for_module(frame: FrameType | None) -> bool:
+def _only_looks(frame: FrameType | None) -> bool:
     """Say whether a module is looked for by `importlib.util.find_spec`, and not imported."""
-    while frame is not None and (_BOOTSTRAP.search(frame.f_code.co_filename) or _is_ours(frame)):
+    while frame is not None and _BOOTSTRAP.search(frame.f_code.co_filename):
         if frame.f_code.co_name == "_find_and_load":
             # The package of what it looks for is imported.
             return False
         frame = frame.f_back
     return frame is not None and frame.f_code.co_name == "find_spec"
-
-
-def _is_ours(frame: FrameType) -> bool:
-    return frame.f_code.co_filename.startswith(_PACKAGE)
-
-
-def places_of_module(name: str, folders: Iterable[str] | None) -> Iterator[str]:
-    """Yield the paths by which a module would be found: its source, and the folder of a package."""
-    own = name.rpartition(".")[2]
-    # The folder that the step is in may be gone.
-    with suppress(OSError):
-        for folder in [*(sys.path if folders is None else folders)]:
-            if isinstance(folder, str):
-                place = os.path.join(os.path.abspath(folder), own)  # noqa: PTH100, PTH118 - links stay
-                yield place
-                yield f"{place}.py"
 
 
 def is_by_hand(frame: FrameType | None) -> bool:

@@ -19,16 +19,14 @@ from typing import TYPE_CHECKING, Any
 from mlops_nb.handover.asked import (
     asked_by_notebook,
     hear_no_questions,
-    imports_by_hand,
     is_by_hand,
     is_of_nobody,
     listen_to_questions,
     looks_up_by_hand,
-    only_looks_for_module,
     only_size,
     only_whether,
     path_asked,
-    places_of_module,
+    sought,
 )
 from mlops_nb.handover.audit_events import (
     MOVES,
@@ -226,14 +224,10 @@ class Outside:
             self._note("done", _ASKS_MUCH)
 
     def _looks_for(self, module: str, folders: Iterable[str] | None, file: str | None) -> None:
-        """Note where a module would have to lie that the notebook looks for and nobody finds; where it lies otherwise.
-
-        Of one that it imports the file is heard.
-        """
-        frame = sys._getframe(2)  # noqa: SLF001 - who looks for it
-        if self._is_nobodys() or not imports_by_hand(frame) or (file and not only_looks_for_module(frame)):
+        """Note where a module would have to lie that the notebook looks for, and where settings that it reads would."""
+        if self._is_nobodys():
             return
-        for path in (file,) if file else places_of_module(module, folders):
+        for path in sought(module, folders, file, sys._getframe(2)):  # noqa: SLF001 - who looks for it
             if self._places.are_near(path) and not self._is_of_its_own(path):
                 self._note_asked(path, near=True)
 

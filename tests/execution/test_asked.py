@@ -124,7 +124,8 @@ def test_lock_of_a_notebook_that_asks_nothing_stays_as_it_was(tmp_path: Path) ->
     succeeded(notebook)
     lock = tmp_path / "pipelines" / "n" / "dataflow.lock.json"
     first = lock.read_text()
-    assert "asks_files" not in first
+    asks = {name: step.asks_files for name, step in read_lock(lock).steps.items() if step.asks_files}
+    assert asks == {"prelude": ("matplotlibrc",)}
     assert '"variables"' not in first
     assert run(notebook, fresh=True).result.status == "succeeded"
     assert lock.read_text() == first
@@ -261,3 +262,49 @@ def test_a_file_that_grows_runs_the_step_that_sums_sizes_of_a_listing(tmp_path: 
     assert because(notebook)["sum"] == "the file `data/rows.txt` changed"
     succeeded(notebook)
     assert (told(notebook), because(notebook)) == (5, {})
+
+
+PLOTS = ("imports", f"{IMPORTS[1]}\nimport matplotlib.pyplot as plt")
+WIDTH = "found = plt.rcParams['lines.linewidth']"
+
+
+def test_settings_of_matplotlib_beside_the_notebook(tmp_path: Path) -> None:
+    notebook = write(tmp_path / "n.ipynb", [PLOTS, ("step:look", WIDTH), TELL])
+    succeeded(notebook)
+    assert (told(notebook), because(notebook)) == (1.5, {})
+    for width in (4.0, 5.0):
+        (tmp_path / "matplotlibrc").write_text(f"lines.linewidth: {width}")
+        assert "matplotlibrc" in because(notebook)["prelude"]
+        succeeded(notebook)
+        assert (told(notebook), because(notebook)) == (width, {})
+    (tmp_path / "matplotlibrc").unlink()
+    assert "matplotlibrc" in because(notebook)["prelude"]
+
+
+@pytest.mark.parametrize(
+    ("step", "expected", "again"),
+    [
+        # It is imported already; when the whole notebook runs once more, the file is there.
+        ("Path('matplotlibrc').write_text('lines.linewidth: 3')", [1.5, 1.5], [3, 1.5]),
+        ("plt.rcdefaults()", [1.5, 1.5], [1.5, 1.5]),
+        (
+            "plt.rcParams['lines.linewidth'] = 2\nPath('matplotlibrc').write_text('lines.linewidth: 3')",
+            [2, 1.5],
+            [2, 1.5],
+        ),
+    ],
+)
+def test_settings_of_matplotlib_are_those_it_was_imported_with(
+    tmp_path: Path, step: str, expected: object, again: object
+) -> None:
+    if "rcdefaults" in step:
+        (tmp_path / "matplotlibrc").write_text("lines.linewidth: 3")
+    look = f"{WIDTH}\nplt.rcdefaults()\nfound = [found, plt.rcParams['lines.linewidth']]"
+    cells: list[Cell] = [PLOTS, ("step:set", step), ("step:look", look), TELL]
+    notebook = write(tmp_path / "n.ipynb", cells)
+    succeeded(notebook)
+    assert told(notebook) == expected
+    cells[2] = ("step:look", f"1\n{look}")
+    write(notebook, cells)
+    succeeded(notebook)
+    assert told(notebook) == again

@@ -421,6 +421,8 @@ def test_where_a_module_lies_that_is_only_looked_for(tmp_path: Path) -> None:
     source = "import importlib.util, sys\nsys.path.insert(0, '')\nimportlib.util.find_spec('zm' + 'od')"
     assert seen(tmp_path, source).asked == ["zmod.py"]
     assert seen(tmp_path, source.replace("util.find_spec", "import_module")).asked == []
+    (tmp_path / "folder").mkdir()
+    assert seen(tmp_path, source.replace("'zm' + 'od'", "'folder'")).asked == ["folder"]
 
 
 def test_where_a_module_of_a_package_would_lie(tmp_path: Path) -> None:
