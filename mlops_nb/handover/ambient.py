@@ -190,10 +190,17 @@ def _write_numpy(value: Any, _: Baseline) -> None:
 
 def _read_matplotlib(_: Baseline) -> Any:
     matplotlib = sys.modules["matplotlib"]
-    original = dict.copy(matplotlib.rcParamsOrig)
-    current = dict.copy(matplotlib.rcParams)
-    changed = {key: value for key, value in current.items() if key not in _RC_OF_KERNEL and value != original.get(key)}
-    return changed or None
+    # Against Matplotlib's own values and not those that it was imported with: a later kernel may find another file of
+    # settings (`matplotlibrc`) when it imports it.
+    default = dict.copy(matplotlib.rcParamsDefault)
+    changed = _rc_differing(matplotlib.rcParams, default)
+    # Its own values are something to carry too where an import does not bring them.
+    return changed if changed or _rc_differing(matplotlib.rcParamsOrig, default) else None
+
+
+def _rc_differing(settings: Any, default: Mapping[str, Any]) -> dict[str, Any]:
+    held = dict.copy(settings)
+    return {key: value for key, value in held.items() if key not in _RC_OF_KERNEL and value != default.get(key)}
 
 
 # The kernel chooses these; a backend that the notebook chose is a kind of its own.
@@ -202,13 +209,17 @@ _RC_OF_KERNEL = frozenset({"backend", "backend_fallback", "interactive"})
 
 def _write_matplotlib(value: Any, baseline: Baseline) -> None:
     matplotlib = sys.modules["matplotlib"]
-    original = dict.copy(matplotlib.rcParamsOrig)
+    default = dict.copy(matplotlib.rcParamsDefault)
     # A style that a replayed cell has set may differ where the style that counts has Matplotlib's own value.
-    wanted = {key: original[key] for key in _read_matplotlib(baseline) or {} if key in original} | (value or {})
+    wanted = {key: default[key] for key in _read_matplotlib(baseline) or {} if key in default} | (value or {})
     # What is right already stays the object that it is: figures may refer to it.
     current = dict.copy(matplotlib.rcParams)
     changed = {key: wanted[key] for key in wanted if key not in current or current[key] != wanted[key]}
     _quietly(lambda: matplotlib.rcParams.update(changed))
+    if value is None:
+        # The file of settings that this kernel has found was not there yet.
+        original = _rc_differing(matplotlib.rcParamsOrig, default)
+        _quietly(lambda: matplotlib.rcParamsOrig.update({key: default[key] for key in original if key in default}))
 
 
 def _read_backend(baseline: Baseline) -> Any:

@@ -1,9 +1,9 @@
-"""What a step asks about files without opening them, and which variables of the environment it looks up.
+"""What a step asks about files without opening them, and which variables and missing modules it looks for.
 
 No audit hook hears `os.stat`: in a step's kernel `os.stat`, `os.lstat` and `os.access` are callables that tell who
-listens of what is asked, and then ask. `os.environ` tells by the function with which it encodes a name. Whether a
-question is the notebook's is seen from who asks: its cells, its modules, or a library on their behalf, but neither an
-import of a library nor the shell.
+listens of what is asked, and then ask. `os.environ` tells by the function with which it encodes a name, and of modules
+`ImportWatch` tells. Whether a question is the notebook's is seen from who asks: its cells, its modules, or a library on
+their behalf, but neither an import of a library nor the shell.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_nb.artifacts import is_of_project
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
     from types import FrameType
 
 _ASKED_BY = ("stat", "lstat", "access")
@@ -41,6 +41,9 @@ _BY_THE_WAY = frozenset(
 )
 _STANDARD = re.escape(sysconfig.get_paths()["stdlib"])
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep  # noqa: PTH100, PTH120
+
+# What looks for a module on behalf of who asks for it.
+_BOOTSTRAP = re.compile(rf"^<frozen importlib\._bootstrap|[/\\]importlib[/\\]_bootstrap|^{re.escape(_PACKAGE)}")
 
 
 class _Code(Enum):
@@ -89,6 +92,7 @@ class _Told:
 
     file: Callable[[str, Any, Any], None] | None = None
     variable: Callable[[str], None] | None = None
+    module: Callable[[str, Iterable[str] | None, str | None], None] | None = None
 
 
 class Question:
@@ -139,15 +143,38 @@ class Question:
         return str(self._ask.__name__)
 
 
-def listen_to_questions(file: Callable[[str, Any, Any], None], variable: Callable[[str], None]) -> None:
-    """Tell these from now on: of each question its name, the path and its `dir_fd`; of each variable its name."""
+def listen_to_questions(
+    file: Callable[[str, Any, Any], None],
+    variable: Callable[[str], None],
+    module: Callable[[str, Iterable[str] | None, str | None], None],
+) -> None:
+    """Tell these from now on.
+
+    Parameters
+    ----------
+    file
+        Of each question its name, the path and its `dir_fd`.
+    variable
+        The name of each variable.
+    module
+        Of each module that is looked for its name, the folders of its package, and its file when it is found.
+    """
     put_questions()
-    _Told.file, _Told.variable = file, variable
+    _Told.file, _Told.variable, _Told.module = file, variable, module
 
 
 def hear_no_questions() -> None:
     """Tell nobody any more."""
-    _Told.file = _Told.variable = None
+    _Told.file = _Told.variable = _Told.module = None
+
+
+def tell_of_module(name: str, folders: Iterable[str] | None, file: str | None) -> None:
+    """Tell that a module was looked for, without folders in those of `sys.path`, and found in a file or nowhere.
+
+    Of a module that is found, only where its being there is the notebook's concern or it reads settings.
+    """
+    if _Told.module is not None and (file is None or name in _SETTINGS or is_of_project(name, file)):
+        _Told.module(name, folders, file)
 
 
 def put_questions() -> None:
@@ -198,6 +225,11 @@ def is_of_nobody(frame: FrameType) -> bool:
     return _whose(frame.f_code.co_filename) is _Code.NOBODYS
 
 
+def is_the_notebooks(code: types.CodeType) -> bool:
+    """Say whether code is that of a cell or of a module of the project."""
+    return _whose(code.co_filename) is _Code.NOTEBOOKS
+
+
 def only_whether(frame: FrameType) -> bool:
     """Say whether who calls the system's function asks of a path no more than whether it is there."""
     return frame.f_code.co_name in _WHETHER and _whose(frame.f_code.co_filename) is _Code.PATHS
@@ -237,6 +269,60 @@ def asked_by_notebook(question: str, frame: FrameType | None) -> bool | None:
 
 
 _PYTHONS = frozenset({_Code.PATHS, _Code.FILES, _Code.ENVIRONMENT, _Code.STANDARD})
+
+
+# Settings that a library reads from the folder which it is imported in, where they are.
+_SETTINGS = {"matplotlib": "matplotlibrc"}
+
+
+def sought(name: str, folders: Iterable[str] | None, file: str | None, frame: FrameType) -> Iterator[str]:
+    """Yield the paths on whose being there it depends what a look for a module brings.
+
+    Of one that the notebook imports its file is heard when it is opened.
+
+    Parameters
+    ----------
+    name
+        The module.
+    folders
+        Those of its package; without one, those of `sys.path` count.
+    file
+        Where it is found, if it is.
+    frame
+        Who looks for it.
+    """
+    # The folder that the step is in may be gone.
+    with suppress(OSError):
+        if name in _SETTINGS:
+            yield os.path.abspath(_SETTINGS[name])  # noqa: PTH100 - links stay
+        if not _imports_by_hand(frame):
+            return
+        if file is None:
+            own = name.rpartition(".")[2]
+            for folder in [*(sys.path if folders is None else folders)]:
+                if isinstance(folder, str):
+                    place = os.path.join(os.path.abspath(folder), own)  # noqa: PTH100, PTH118 - links stay
+                    yield place
+                    yield f"{place}.py"
+        elif _only_looks(frame):
+            yield file
+
+
+def _imports_by_hand(frame: FrameType | None) -> bool:
+    """Say whether a cell or a module of the project looks for a module; libraries look for many that may be there."""
+    while frame is not None and _whose(frame.f_code.co_filename) in {*_PYTHONS, _Code.NOBODYS}:
+        frame = frame.f_back
+    return frame is not None and _whose(frame.f_code.co_filename) is _Code.NOTEBOOKS
+
+
+def _only_looks(frame: FrameType | None) -> bool:
+    """Say whether a module is looked for by `importlib.util.find_spec`, and not imported."""
+    while frame is not None and _BOOTSTRAP.search(frame.f_code.co_filename):
+        if frame.f_code.co_name == "_find_and_load":
+            # The package of what it looks for is imported.
+            return False
+        frame = frame.f_back
+    return frame is not None and frame.f_code.co_name == "find_spec"
 
 
 def is_by_hand(frame: FrameType | None) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import sys
 from _thread import get_ident
 from contextlib import suppress
@@ -27,17 +26,18 @@ from mlops_nb.handover.asked import (
     only_size,
     only_whether,
     path_asked,
+    sought,
 )
 from mlops_nb.handover.audit_events import (
     MOVES,
     NOT_FOLLOWED,
-    PASSED_ON,
     absolute,
     database,
     is_path,
     moved,
     opened,
 )
+from mlops_nb.handover.callers import is_shown, makes_unless_there, stats_of_entries, takes_a_folder_away
 from mlops_nb.handover.forked import Forked
 from mlops_nb.handover.launched import SPAWNED, launched
 from mlops_nb.handover.opened_in_c import OpenedInC
@@ -60,17 +60,14 @@ _GIVES_A_TIME = frozenset({"os.utime", "os.rename", "shutil.move"})
 _STEP = "mlops_nb.step"
 _LOADS, _IMPORTS_COMPILED = "ctypes.dlopen", "import"
 _UNPICKLES = "pickle.find_class"
-_LISTS = frozenset({"os.listdir", "os.scandir"})
+_SCANS = "os.scandir"
+_LISTS = frozenset({"os.listdir", _SCANS})
 _OF_FILES = _LISTS | {"open", _SQLITE, _LOADS}
 _HEARD = MOVES | NOT_FOLLOWED.keys() | _OF_FILES | {_STEP, _UNPICKLES, _IMPORTS_COMPILED}
 _IMPORTS = re.compile(r"^<frozen (?!os>)|[/\\]importlib[/\\]|[/\\]importlib_metadata[/\\]|[/\\]pkg(util|_resources)\b")
-# The import system, and who shows a line of a module's source, in a traceback say.
 _IMPORT_SYSTEM = re.compile(r"^<frozen (importlib|zipimport)|[/\\]importlib[/\\]_bootstrap")
-_SHOWS_SOURCE = re.compile(r"[/\\](linecache|inspect)\.py$")
-_TOKENIZE = re.compile(r"[/\\]tokenize\.py$")
 _PKGUTIL = re.compile(r"[/\\]pkgutil\.py$")
 _CODE = (".py", ".pyc", ".ipynb")
-_PACKAGE = f"{Path(__file__).resolve().parents[1]}{os.sep}"
 
 
 def _looks_for_packages(folder: Any, frame: FrameType) -> bool:
@@ -83,35 +80,11 @@ def _looks_for_packages(folder: Any, frame: FrameType) -> bool:
     return bool(_IMPORTS.search(asks)) and not (_PKGUTIL.search(asks) and os.fsdecode(folder) not in sys.path)
 
 
-def _is_shown(frame: FrameType) -> bool:
-    """Say whether source is read to show a line of it, or by this package, which tells itself what it depends on."""
-    reader: FrameType | None = frame
-    if _TOKENIZE.search(frame.f_code.co_filename):
-        reader = frame.f_back
-    while reader is not None and not _SHOWS_SOURCE.search(reader.f_code.co_filename):
-        if not PASSED_ON.search(reader.f_code.co_filename):
-            return reader.f_code.co_filename.startswith(_PACKAGE)
-        reader = reader.f_back
-    return True
-
-
 def _source_of(path: str) -> str:
     """Return the source file of a compiled module."""
     with suppress(ValueError):
         return source_from_cache(path) if path.endswith(".pyc") else path
     return path
-
-
-def _makes_unless_there(frame: FrameType) -> bool:
-    """Say whether a folder is made by `mkdir(exist_ok=True)` or `makedirs(exist_ok=True)`."""
-    code = frame.f_code
-    return code.co_name in {"mkdir", "makedirs"} and bool(frame.f_locals.get("exist_ok"))
-
-
-def _takes_a_folder_away(frame: FrameType) -> bool:
-    """Say whether `shutil.rmtree` looks what there is to take away: nothing depends on what it finds."""
-    code = frame.f_code
-    return "rmtree" in code.co_name and code.co_filename == shutil.__file__
 
 
 _KINDS = (
@@ -160,7 +133,7 @@ class Outside:
         self._in_c.begin()
         self._forked.follow()
         self._launched = launched()
-        listen_to_questions(self._asks, self._looks_up)
+        listen_to_questions(self._asks, self._looks_up, self._looks_for)
         self.listening = True
 
     def stop(self) -> None:
@@ -239,12 +212,24 @@ class Outside:
             self._note("read", path)
             if not only_size(frame):
                 self._note("timed", path)
-        elif len(self.asked) < _MOST_ASKED:
+        else:
+            self._note_asked(path, near=near)
+
+    def _note_asked(self, path: str, *, near: bool) -> None:
+        if len(self.asked) < _MOST_ASKED:
             self._note("asked", path)
         elif near:
             self._note("read", os.path.dirname(path))  # noqa: PTH120
         else:
             self._note("done", _ASKS_MUCH)
+
+    def _looks_for(self, module: str, folders: Iterable[str] | None, file: str | None) -> None:
+        """Note where a module would have to lie that the notebook looks for, and where settings that it reads would."""
+        if self._is_nobodys():
+            return
+        for path in sought(module, folders, file, sys._getframe(2)):  # noqa: SLF001 - who looks for it
+            if self._places.are_near(path) and not self._is_of_its_own(path):
+                self._note_asked(path, near=True)
 
     def _is_known(self, path: str, question: str, frame: FrameType) -> bool:
         whether = question == "access" or only_whether(frame)
@@ -268,7 +253,10 @@ class Outside:
         elif event in MOVES:
             self._moves(event, arguments, frame)
         elif event in _OF_FILES:
-            if arguments and is_path(arguments[0]) and not _takes_a_folder_away(frame):
+            if event in _LISTS and arguments[0] is None:
+                # `os.listdir()` is of the folder that the step is in.
+                arguments = (os.curdir,)
+            if arguments and is_path(arguments[0]) and not takes_a_folder_away(frame):
                 self._hears_of_file(event, arguments, frame)
         else:
             self._hears_of_code(event, arguments)
@@ -297,6 +285,10 @@ class Outside:
             self._uses(*database(arguments[0]))
         elif event in _LISTS:
             self._note("looked_through" if _looks_for_packages(arguments[0], frame) else "read", path)
+            for file in stats_of_entries(path, frame) if event == _SCANS else ():
+                if not self._is_of_its_own(file):
+                    self._note("read", file)
+                    self._note("timed", file)
         elif os.path.dirname(os.fsdecode(arguments[0])):  # noqa: PTH120
             # A library that is loaded; one without a folder the system looks for in places of its own.
             self._note("by_hand", path)
@@ -304,7 +296,7 @@ class Outside:
 
     def _moves(self, event: str, arguments: tuple[Any, ...], frame: FrameType) -> None:
         """Note what is renamed, copied, made or removed: both names are written, as far as an order is concerned."""
-        makes = event == _MAKES and _makes_unless_there(frame)
+        makes = event == _MAKES and makes_unless_there(frame)
         paths = moved(event, arguments)
         if event in _GIVES_A_TIME and self._is_given_a_time(event, arguments, paths):
             self.dated.update(paths)
@@ -327,7 +319,7 @@ class Outside:
                 if not writes:
                     self._note("imported", _source_of(path))
                 return
-            if not writes and _is_shown(frame):
+            if not writes and is_shown(frame):
                 return
         if writes and path not in self.written and os.path.isdir(path):  # noqa: PTH112
             # What opens a file in it, by a function of its own, is heard as well.

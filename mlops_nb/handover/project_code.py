@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import fingerprint, fingerprint_if_known, is_of_project
+from mlops_nb.handover.asked import tell_of_module
 from mlops_nb.handover.changed_places import in_words
 from mlops_nb.handover.groups import UNKNOWN
 from mlops_nb.handover.module_slots import tie
@@ -36,6 +37,7 @@ from mlops_nb.handover.reached import reached_from
 if TYPE_CHECKING:
     import types
     from collections.abc import Callable, Collection, Iterator, Mapping
+    from importlib.machinery import ModuleSpec
 
     from mlops_nb.handover.module_state import Place, Variables
     from mlops_nb.handover.patches import Libraries
@@ -71,10 +73,11 @@ class ImportWatch:
             spec = next((found for found in specs if found is not None), None)
         finally:
             self._inside = False
+        ours = spec is not None and is_of_project(name, spec.origin)
+        tell_of_module(name, path, None if spec is None else _place_of(spec))
         run: Callable[[types.ModuleType], None] | None = getattr(spec and spec.loader, "exec_module", None)
         if spec is None or run is None:
             return spec
-        ours = is_of_project(name, spec.origin)
         if not ours and (self.libraries is None or self._running):
             return spec
 
@@ -235,6 +238,11 @@ class ImportWatch:
             vars(module).pop(gone, None)
         vars(module).update(carried)
         tie(module, {id(now[own]): dict(carried)[own] for own in held_by_code if own in now})
+
+
+def _place_of(spec: ModuleSpec) -> str:
+    """Return where a module lies; of a package without code, its folder."""
+    return spec.origin or next(iter(spec.submodule_search_locations or ()), spec.name)
 
 
 def _alike(one: Variables, other: Variables) -> bool:

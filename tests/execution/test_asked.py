@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 from mlops_nb.lifecycle import run
 from mlops_nb.pipeline import read_lock
 from tests.execution.planned import because, succeeded
@@ -12,8 +14,6 @@ from tests.notebook_factory import write
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
     from tests.notebook_factory import Cell
 
@@ -124,7 +124,8 @@ def test_lock_of_a_notebook_that_asks_nothing_stays_as_it_was(tmp_path: Path) ->
     succeeded(notebook)
     lock = tmp_path / "pipelines" / "n" / "dataflow.lock.json"
     first = lock.read_text()
-    assert "asks_files" not in first
+    asks = {name: step.asks_files for name, step in read_lock(lock).steps.items() if step.asks_files}
+    assert asks == {"prelude": ("matplotlibrc",)}
     assert '"variables"' not in first
     assert run(notebook, fresh=True).result.status == "succeeded"
     assert lock.read_text() == first
@@ -203,3 +204,107 @@ def test_what_a_spawned_process_imports_lies_beside_the_notebook(tmp_path: Path)
     notebook = write(tmp_path / "n.ipynb", cells)
     succeeded(notebook)
     assert told(notebook) == [[2, 4], [2, 4]]
+
+
+@pytest.mark.parametrize(
+    ("look", "module", "before", "after"),
+    [
+        ("s = importlib.util.find_spec('zmod')\nfound = s is not None", "zmod.py", False, True),
+        ("found = present('models.' + 'tree')", "models/tree.py", None, 7),
+        ("found = present('dyn_' + 'mod')", "dyn_mod.py", None, 7),
+        ("found = present('dyn_' + 'pack')", "dyn_pack/__init__.py", None, 7),
+    ],
+)
+def test_a_module_that_comes_runs_the_step_that_looked_for_it(
+    tmp_path: Path, look: str, module: str, before: object, after: object
+) -> None:
+    (tmp_path / "models").mkdir()
+    cells: list[Cell] = [
+        (IMPORTS[0], f"{IMPORTS[1]}\nimport importlib, importlib.util"),
+        (
+            "step:define",
+            (
+                "def present(name):\n    try:\n        return importlib.import_module(name).build()\n"
+                "    except ImportError:\n        return None"
+            ),
+        ),
+        ("step:look", look),
+        TELL,
+    ]
+    notebook = write(tmp_path / "n.ipynb", cells)
+    succeeded(notebook)
+    assert (told(notebook), because(notebook)) == (before, {})
+    (tmp_path / module).parent.mkdir(exist_ok=True)
+    (tmp_path / module).write_text("def build():\n    return 7")
+    assert "came or went" in because(notebook)["look"]
+    succeeded(notebook)
+    assert (told(notebook), because(notebook)) == (after, {})
+    # Once it is there its source counts, and no longer only whether it is there.
+    (tmp_path / module).write_text("def build():\n    return 8")
+    succeeded(notebook)
+    assert (told(notebook), because(notebook)) == (8 if after == 7 else True, {})
+    (tmp_path / module).unlink()
+    assert "look" in because(notebook)
+
+
+def test_a_file_that_grows_runs_the_step_that_sums_sizes_of_a_listing(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "rows.txt").write_text("12")
+    cells: list[Cell] = [
+        IMPORTS,
+        ("step:sum", "found = sum(e.stat().st_size for e in os.scandir('data'))"),
+        TELL,
+    ]
+    notebook = write(tmp_path / "n.ipynb", cells)
+    succeeded(notebook)
+    assert (told(notebook), because(notebook)) == (2, {})
+    (tmp_path / "data" / "rows.txt").write_text("12345")
+    assert because(notebook)["sum"] == "the file `data/rows.txt` changed"
+    succeeded(notebook)
+    assert (told(notebook), because(notebook)) == (5, {})
+
+
+PLOTS = ("imports", f"{IMPORTS[1]}\nimport matplotlib.pyplot as plt")
+WIDTH = "found = plt.rcParams['lines.linewidth']"
+
+
+def test_settings_of_matplotlib_beside_the_notebook(tmp_path: Path) -> None:
+    notebook = write(tmp_path / "n.ipynb", [PLOTS, ("step:look", WIDTH), TELL])
+    succeeded(notebook)
+    assert (told(notebook), because(notebook)) == (1.5, {})
+    for width in (4.0, 5.0):
+        (tmp_path / "matplotlibrc").write_text(f"lines.linewidth: {width}")
+        assert "matplotlibrc" in because(notebook)["prelude"]
+        succeeded(notebook)
+        assert (told(notebook), because(notebook)) == (width, {})
+    (tmp_path / "matplotlibrc").unlink()
+    assert "matplotlibrc" in because(notebook)["prelude"]
+
+
+@pytest.mark.parametrize(
+    ("step", "expected", "again"),
+    [
+        # It is imported already; when the whole notebook runs once more, the file is there.
+        ("Path('matplotlibrc').write_text('lines.linewidth: 3')", [1.5, 1.5], [3, 1.5]),
+        ("plt.rcdefaults()", [1.5, 1.5], [1.5, 1.5]),
+        (
+            "plt.rcParams['lines.linewidth'] = 2\nPath('matplotlibrc').write_text('lines.linewidth: 3')",
+            [2, 1.5],
+            [2, 1.5],
+        ),
+    ],
+)
+def test_settings_of_matplotlib_are_those_it_was_imported_with(
+    tmp_path: Path, step: str, expected: object, again: object
+) -> None:
+    if "rcdefaults" in step:
+        (tmp_path / "matplotlibrc").write_text("lines.linewidth: 3")
+    look = f"{WIDTH}\nplt.rcdefaults()\nfound = [found, plt.rcParams['lines.linewidth']]"
+    cells: list[Cell] = [PLOTS, ("step:set", step), ("step:look", look), TELL]
+    notebook = write(tmp_path / "n.ipynb", cells)
+    succeeded(notebook)
+    assert told(notebook) == expected
+    cells[2] = ("step:look", f"1\n{look}")
+    write(notebook, cells)
+    succeeded(notebook)
+    assert told(notebook) == again

@@ -317,6 +317,22 @@ def test_a_figure_is_drawn_into_the_notebook(tmp_path: Path, monkeypatch: pytest
     assert [sorted(output["data"]) for output in outputs if "data" in output] == [["image/png", "text/plain"]]
 
 
+@pytest.mark.parametrize("how", ["os.chdir('other')", "os.environ['MATPLOTLIBRC'] = os.path.abspath('other')"])
+def test_settings_of_matplotlib_are_those_of_the_file_that_the_kernel_finds(tmp_path: Path, how: str) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "matplotlibrc").write_text("lines.linewidth: 4\nbackend: svg\ninteractive: True\n")
+    tell = (
+        "import json, matplotlib\nfrom matplotlib import rcParams, rcParamsOrig\n"
+        "print(json.dumps([[str(s[key]) for key in sorted(s)] for s in (rcParams, rcParamsOrig)]))"
+    )
+    for before in ("", "import matplotlib.pyplot", "import pandas.plotting"):
+        with shell(tmp_path, isolation="cold") as kernel:
+            cold = kernel.told(f"import os\n{how}", before, tell)
+        with shell(tmp_path, *HEAVY) as kernel:
+            assert kernel.live.forked
+            assert kernel.told(f"import os\n{how}", before, tell) == cold
+
+
 def test_many_kernels_share_a_folder_and_a_template(tmp_path: Path) -> None:
     def one(number: int) -> list[Any]:
         with shell(tmp_path) as kernel:

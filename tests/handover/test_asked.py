@@ -20,7 +20,9 @@ WATCH = """
 import json, os, sys
 from pathlib import Path
 from mlops_nb.handover.outside import Outside
+from mlops_nb.handover.project_code import watch_imports
 
+watch_imports()
 outside = Outside()
 space = vars(sys.modules["__main__"])
 before = {before!r}
@@ -387,3 +389,92 @@ def test_processes_that_are_spawned_are_told(tmp_path: Path) -> None:
             pool.map(abs, [1])
         """
     assert seen(tmp_path, source).done == ["starts processes of its own, and nobody sees what they read"]
+
+
+@pytest.mark.parametrize(
+    "looks",
+    [
+        "importlib.util.find_spec('zm' + 'od')",
+        "importlib.import_module('zm' + 'od')",
+        "__import__('zm' + 'od')",
+        "exec('import zmod')",
+        "import pkgutil; pkgutil.resolve_name('zm' + 'od:x')",
+        "import asks",
+    ],
+)
+def test_where_a_module_would_lie_that_nobody_finds(tmp_path: Path, looks: str) -> None:
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "asks.py").write_text("import importlib\nimportlib.import_module('zm' + 'od')")
+    source = f"""
+        import importlib.util, sys
+        sys.path[:0] = ['', 'lib']
+        try:
+            {looks}
+        except ImportError:
+            pass
+        """
+    assert seen(tmp_path, source).asked == ["lib/zmod", "lib/zmod.py", "zmod", "zmod.py"]
+
+
+def test_where_a_module_lies_that_is_only_looked_for(tmp_path: Path) -> None:
+    (tmp_path / "zmod.py").touch()
+    source = "import importlib.util, sys\nsys.path.insert(0, '')\nimportlib.util.find_spec('zm' + 'od')"
+    assert seen(tmp_path, source).asked == ["zmod.py"]
+    assert seen(tmp_path, source.replace("util.find_spec", "import_module")).asked == []
+    (tmp_path / "folder").mkdir()
+    assert seen(tmp_path, source.replace("'zm' + 'od'", "'folder'")).asked == ["folder"]
+
+
+def test_where_a_module_of_a_package_would_lie(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    source = "import importlib.util, sys\nsys.path.insert(0, '')\nimportlib.util.find_spec('models.' + 'tree')"
+    assert seen(tmp_path, source).asked == ["models/tree", "models/tree.py"]
+    (tmp_path / "models" / "__init__.py").touch()
+    assert seen(tmp_path, source).asked == ["models/tree", "models/tree.py"]
+
+
+def test_what_a_library_looks_for_is_the_librarys(tmp_path: Path) -> None:
+    source = "import sys\nsys.path.insert(0, '')\nimport pandas as pd\npd.DataFrame({'a': [1]}).describe()"
+    assert seen(tmp_path, source).asked == []
+
+
+SUM = "def size(entry):\n    return entry.stat().st_size"
+
+
+@pytest.mark.parametrize(
+    "lists",
+    [
+        "sum(e.stat().st_size for e in os.scandir('data'))",
+        "sum(size(e) for e in os.scandir('data'))",
+        "def entries():\n    return list(os.scandir('data'))\nsum([e.stat().st_size for e in entries()])",
+        "os.chdir('data')\nwith os.scandir() as found:\n    sizes = [e.stat() for e in found]\nos.chdir('..')",
+        "import asks; asks.total('data')",
+    ],
+)
+def test_sizes_that_a_listing_tells_are_read(tmp_path: Path, lists: str) -> None:
+    (tmp_path / "data" / "deep").mkdir(parents=True)
+    (tmp_path / "data" / "x").touch()
+    (tmp_path / "asks.py").write_text(
+        "import os\ndef total(folder):\n    return max(os.scandir(folder), key=lambda e: e.stat().st_mtime)"
+    )
+    found = seen(tmp_path, f"import os, sys\nsys.path.insert(0, '')\n{SUM}\n{lists}")
+    assert (found.read, found.asked) == (["data", "data/x"], [])
+
+
+@pytest.mark.parametrize(
+    "lists",
+    [
+        "names = [e.name for e in os.scandir('data')]",
+        "names = list(os.walk('data')), os.stat('other')",
+        "import glob; names = glob.glob('data/*'), os.stat('other')",
+    ],
+)
+def test_a_listing_of_which_no_sizes_are_asked(tmp_path: Path, lists: str) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "x").touch()
+    (tmp_path / "other").touch()
+    assert "data/x" not in seen(tmp_path, f"import os\n{lists}").read
+
+
+def test_the_folder_that_the_step_is_in_is_read_when_it_is_listed(tmp_path: Path) -> None:
+    assert seen(tmp_path, "import os\nos.listdir()").read == ["."]

@@ -21,6 +21,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from mlops_nb.execution.kernels.template_settings import MatplotlibSettings
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
@@ -43,6 +45,7 @@ class Known:
         new = [name for name in names if name not in self.tried]
         if not new:
             return
+        known = frozenset(self.aside)
         sys.modules.update(self.aside)
         for name in list(self.detached):
             self.attach(name)
@@ -64,6 +67,9 @@ class Known:
                 self.effects.append(("multiprocessing", partial(_name_the_program, name)))
             else:
                 self.aside[name] = module
+        if "matplotlib" in self.aside and "matplotlib" not in known:
+            with contextlib.suppress(OSError, RuntimeError):
+                self.effects.append(("matplotlib", MatplotlibSettings.read_by(self.aside["matplotlib"])))
         self._detach()
         self._forget(lazy)
         set_filters(filters)
