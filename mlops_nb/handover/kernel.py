@@ -33,6 +33,7 @@ from mlops_nb.handover.ambient import (
 from mlops_nb.handover.asked import put_questions
 from mlops_nb.handover.background import RUNNING, STILL_RUNS, children, running
 from mlops_nb.handover.covariables import Process, came_back_different, freeze, thaw, thaw_one, variables
+from mlops_nb.handover.hooks import spare_hooks
 from mlops_nb.handover.import_filters import IMPORT_FILTERS
 from mlops_nb.handover.kept import CHANGED_IN_PLACE, leave_to_import, told_of_changes
 from mlops_nb.handover.launched import reaching_joblib
@@ -80,12 +81,18 @@ class _Session:
 
 def prepare(seed: int | None = None) -> None:
     """Note what a fresh kernel looks like, before prelude cells are replayed in it; with a seed, it starts there."""
-    watch_imports()
-    IMPORT_FILTERS.watch()
-    put_questions()
+    _listen()
     if seed is not None:
         seed_streams(seed)
     setattr(_shell(), _BASELINE, Baseline.now())
+
+
+def _listen() -> None:
+    """Be told from now on of what the notebook's code does, and spare its own callbacks what we do."""
+    watch_imports()
+    IMPORT_FILTERS.watch()
+    put_questions()
+    spare_hooks(_shell())
 
 
 class CameBackDifferent(Exception):  # noqa: N818 - the name of the fact, which the run reads from the notebook
@@ -146,9 +153,7 @@ def begin(  # noqa: PLR0913 - what a step begins with
         When some of those names did not, or the import of a module made something else.
     """
     started = perf_counter()
-    watch_imports()
-    IMPORT_FILTERS.watch()
-    put_questions()
+    _listen()
     if seed is not None:
         seed_streams(seed)
     shell = _shell()
