@@ -191,7 +191,9 @@ def begin(  # noqa: PLR0913 - what a step begins with
 def _look_before(session: _Session, namespace: dict[str, Any]) -> None:
     """Note what there is before the step's cells run, and hold on to nothing of it."""
     session.streams = _stream_prints(read_ambient(session.baseline), namespace)
-    session.process.roots.let_go()
+    thawed = set(session.state.covariables)
+    elsewhere = [item for item in session.known.covariables if item not in thawed]
+    session.process.roots.let_go(frozenset(oid for item in elsewhere for oid in item.refs))
     session.libraries = watch_imports().libraries = Libraries.now(namespace)
 
 

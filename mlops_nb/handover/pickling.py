@@ -70,7 +70,8 @@ class Identities:
 
     def __init__(self) -> None:
         self.step = ""
-        self._by_token: dict[str, types.FunctionType] = {}
+        # Weakly: a function that only we kept alive would still be there for the notebook's weak references.
+        self._by_token: weakref.WeakValueDictionary[str, types.FunctionType] = weakref.WeakValueDictionary()
         self._tokens: weakref.WeakKeyDictionary[types.FunctionType, str] = weakref.WeakKeyDictionary()
 
     def token(self, function: types.FunctionType, namespace: Mapping[str, Any]) -> str:
@@ -289,7 +290,7 @@ _OF_LIBRARIES: dict[tuple[str, str], Callable[[Any], Any]] = {
 def _make_function(
     code: types.CodeType, name: str, closure: tuple[types.CellType, ...] | None, token: str | None
 ) -> types.FunctionType:
-    """Stand in a pickle for `NotebookUnpickler._make_function`, which knows the kernel it thaws in."""
+    """Stand in a pickle for `unpickling._make_function`, which knows the kernel it thaws in."""
     raise NotImplementedError(code, name, closure, token)
 
 
