@@ -3,6 +3,7 @@
 from mlops_nb.artifacts.blob import CorruptArtifact, pack, unpack
 from mlops_nb.artifacts.closed_files import closed_again, told_of_closed
 from mlops_nb.artifacts.dict_views import VIEWS, behind
+from mlops_nb.artifacts.dispatching import MADE, implementations
 from mlops_nb.artifacts.figure_constants import Place, constant_at, library_constants, put_constant
 from mlops_nb.artifacts.fingerprint import CannotFingerprint, fingerprint, fingerprint_if_known
 from mlops_nb.artifacts.fingerprint_code import by_body, code_globals, made_by_hand, stateless
@@ -27,6 +28,7 @@ from mlops_nb.artifacts.store import ArtifactMissing, ArtifactStore, StoreUnwrit
 __all__ = [
     "JSON",
     "KINDS_OF_PROCESS",
+    "MADE",
     "ON_HEAP",
     "PARQUET",
     "PICKLE",
@@ -69,6 +71,7 @@ __all__ = [
     "fingerprint_if_known",
     "has_hooks",
     "held_by_process",
+    "implementations",
     "is_immutable",
     "is_of_project",
     "is_pickle",

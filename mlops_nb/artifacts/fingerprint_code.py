@@ -11,6 +11,7 @@ import types
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts.closed_files import FILES, told_of_closed
+from mlops_nb.artifacts.dispatching import MADE, implementations
 from mlops_nb.artifacts.fingerprint import CannotFingerprint
 from mlops_nb.artifacts.fingerprint_data import hash_view_of_memory
 from mlops_nb.artifacts.fingerprint_stream import part
@@ -151,6 +152,12 @@ def function(walker: Walker, given: types.FunctionType) -> None:
         walker.tag("function", f"{given.__module__}.{given.__qualname__}".encode())
         return
     if not stateless(given) and walker.been_through(given):
+        return
+    if (found := implementations(given)) is not None:
+        walker.tag("single dispatch", given.__qualname__.encode())
+        walker.walk(found)
+        walker.walk(given.__doc__)
+        walker.walk({name: held for name, held in vars(given).items() if name not in MADE})
         return
     walker.tag("def", given.__qualname__.encode())
     code_object(walker, given.__code__)

@@ -24,6 +24,7 @@ with warnings.catch_warnings():
     import papermill
 
 from nbclient.exceptions import DeadKernelError
+from nbclient.util import run_sync
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, papermill_engines
 from papermill.iorw import LocalHandler, papermill_io
@@ -75,6 +76,9 @@ class StepClient(PapermillNotebookClient):  # type: ignore[misc]
             return await super().async_execute_cell(cell, cell_index, *arguments, **{**options, "store_history": False})
         finally:
             self.kc.execute = heard
+
+    # nbclient's own one calls its own `async_execute_cell`, whatever a subclass has under that name.
+    execute_cell = run_sync(async_execute_cell)
 
 
 class StepEngine(Engine):  # type: ignore[misc]

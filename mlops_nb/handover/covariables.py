@@ -30,6 +30,7 @@ from mlops_nb.handover.kept import KEPT, Kept, instead, overridden
 from mlops_nb.handover.pickling import Identities, dumps
 from mlops_nb.handover.process_bound import CannotLeaveProcess
 from mlops_nb.handover.roots import Roots, is_root
+from mlops_nb.handover.seen_ends import thawed_with_seen_ends, with_seen_ends
 from mlops_nb.handover.set_order import recipes
 from mlops_nb.handover.state import Covariable, State
 from mlops_nb.handover.unpickling import loads
@@ -94,7 +95,9 @@ def freeze(
     by_id = {id(held[name]): token for name, token in oids.items()}
     held = _with_stand_ins(held, by_id)
     frozen = []
-    for group in groups_of(held, process.namespace, by_id):
+    groups = groups_of(held, process.namespace, by_id)
+    process.roots.fleeting |= with_seen_ends(groups, oids)
+    for group in groups:
         own = {name: oids[name] for name in group.names if name in oids}
         if (group.names, group.fingerprint, tuple(sorted(own.items()))) not in known:
             others = {key: token for key, token in by_id.items() if token not in own.values()}
@@ -222,6 +225,7 @@ def thaw(state: State, process: Process, unchecked: Iterable[str] = ()) -> tuple
                 continue
             values.update((name, thawed[name]) for name in names)
         waiting = [item for item in waiting if item not in ready] if ready else []
+    process.roots.fleeting = thawed_with_seen_ends(state.covariables, process.roots.fleeting)
     return values, absent
 
 
@@ -233,6 +237,8 @@ def thaw_one(item: Covariable, process: Process) -> dict[str, Any]:
     else:
         pickled, buffers = unpack(process.store.map(item.blob), item.blob[:12])
 
+    named: set[str] = set()
+
     def load() -> dict[str, Any]:
         thawed: dict[str, Any] = loads(
             pickled,
@@ -240,12 +246,15 @@ def thaw_one(item: Covariable, process: Process) -> dict[str, Any]:
             namespace=process.namespace,
             identities=process.identities,
             objects=process.roots.objects,
+            named=named,
         )
         return thawed
 
     values = deeply(load)
     for name, oid in item.oids.items():
         process.roots.learn(oid, values[name])
+    if not named.isdisjoint({"weakref", "_weakref", "_weakrefset"}):
+        process.roots.fleeting.update(item.oids.values())
     return values
 
 

@@ -34,6 +34,7 @@ from mlops_nb.handover.ambient import (
 from mlops_nb.handover.asked import put_questions
 from mlops_nb.handover.background import RUNNING, STILL_RUNS, children, running
 from mlops_nb.handover.covariables import Process, came_back_different, freeze, thaw, thaw_one, variables
+from mlops_nb.handover.hooks import spare_hooks
 from mlops_nb.handover.import_filters import IMPORT_FILTERS
 from mlops_nb.handover.kept import CHANGED_IN_PLACE, leave_to_import, told_of_changes
 from mlops_nb.handover.launched import reaching_joblib
@@ -49,7 +50,7 @@ from mlops_nb.handover.process_state import (
     write_process_state,
 )
 from mlops_nb.handover.project_code import CODE, watch_imports
-from mlops_nb.handover.seeding import seed_streams
+from mlops_nb.handover.seeding import begin_streams
 from mlops_nb.handover.state import Covariable, Delta, State
 
 if TYPE_CHECKING:
@@ -81,18 +82,17 @@ class _Session:
 
 def prepare(seed: int | None = None) -> None:
     """Note what a fresh kernel looks like, before prelude cells are replayed in it; with a seed, it starts there."""
-    _watch(seed)
+    _listen(seed)
     setattr(_shell(), _BASELINE, Baseline.now())
 
 
-def _watch(seed: int | None) -> None:
+def _listen(seed: int | None) -> None:
+    """Be told from now on of what the notebook's code does, and spare it what others do; with a seed, start there."""
     watch_imports()
     IMPORT_FILTERS.watch()
     put_questions()
-    # Whoever connects to the kernel gets a tip of the day with the greeting, drawn from the notebook's random stream.
-    _shell().enable_tip = False
-    if seed is not None:
-        seed_streams(seed)
+    spare_hooks(_shell())
+    begin_streams(_shell(), seed)
 
 
 class CameBackDifferent(Exception):  # noqa: N818 - the name of the fact, which the run reads from the notebook
@@ -153,7 +153,7 @@ def begin(  # noqa: PLR0913 - what a step begins with
         When some of those names did not, or the import of a module made something else.
     """
     started = perf_counter()
-    _watch(seed)
+    _listen(seed)
     shell = _shell()
     namespace = shell.user_ns
     process = Process(ArtifactStore(store_url), namespace)
@@ -190,7 +190,9 @@ def begin(  # noqa: PLR0913 - what a step begins with
 def _look_before(session: _Session, namespace: dict[str, Any]) -> None:
     """Note what there is before the step's cells run, and hold on to nothing of it."""
     session.streams = _stream_prints(read_ambient(session.baseline), namespace)
-    session.process.roots.let_go()
+    thawed = set(session.state.covariables)
+    elsewhere = [item for item in session.known.covariables if item not in thawed]
+    session.process.roots.let_go(frozenset(oid for item in elsewhere for oid in item.refs))
     session.libraries = watch_imports().libraries = Libraries.now(namespace)
 
 

@@ -44,7 +44,7 @@ from mlops_nb.artifacts import (
 from mlops_nb.handover import pickling_matplotlib, pickling_pandas
 from mlops_nb.handover.pickling_arrays import is_array, reduce_array, set_attributes
 from mlops_nb.handover.pickling_classes import with_members_in_order
-from mlops_nb.handover.pickling_functions import reduce_of_module, set_state, state_of
+from mlops_nb.handover.pickling_functions import reduce_dispatching, reduce_of_module, set_state, state_of
 from mlops_nb.handover.pickling_shown import reduce_shown
 from mlops_nb.handover.pickling_tensors import reduce_tensor
 from mlops_nb.handover.process_bound import CannotLeaveProcess, check
@@ -70,7 +70,8 @@ class Identities:
 
     def __init__(self) -> None:
         self.step = ""
-        self._by_token: dict[str, types.FunctionType] = {}
+        # Weakly: a function that only we kept alive would still be there for the notebook's weak references.
+        self._by_token: weakref.WeakValueDictionary[str, types.FunctionType] = weakref.WeakValueDictionary()
         self._tokens: weakref.WeakKeyDictionary[types.FunctionType, str] = weakref.WeakKeyDictionary()
 
     def token(self, function: types.FunctionType, namespace: Mapping[str, Any]) -> str:
@@ -147,7 +148,7 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         if kind is types.FunctionType:
             if obj.__globals__ is self._namespace:
                 return self._reduce_function(obj)
-            reduced = reduce_of_module(obj)
+            reduced = reduce_of_module(obj) or reduce_dispatching(obj)
             if reduced is not None:
                 return reduced
         elif kind is types.CellType:
@@ -289,7 +290,7 @@ _OF_LIBRARIES: dict[tuple[str, str], Callable[[Any], Any]] = {
 def _make_function(
     code: types.CodeType, name: str, closure: tuple[types.CellType, ...] | None, token: str | None
 ) -> types.FunctionType:
-    """Stand in a pickle for `NotebookUnpickler._make_function`, which knows the kernel it thaws in."""
+    """Stand in a pickle for `unpickling._make_function`, which knows the kernel it thaws in."""
     raise NotImplementedError(code, name, closure, token)
 
 

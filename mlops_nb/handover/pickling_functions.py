@@ -7,6 +7,7 @@ holds it, or is rebuilt on the globals of the module.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
 import types
@@ -14,7 +15,7 @@ from typing import Any
 
 import cloudpickle
 
-from mlops_nb.artifacts import is_of_project
+from mlops_nb.artifacts import MADE, implementations, is_of_project
 from mlops_nb.handover.process_state import project_modules
 
 
@@ -38,6 +39,24 @@ def set_state(function: types.FunctionType, state: dict[str, Any]) -> None:
     for name, value in state.items():
         if name != "__type_params__" or value:
             setattr(function, name, value)
+
+
+def reduce_dispatching(function: types.FunctionType) -> Any:
+    """Reduce a function of `functools.singledispatch` to its implementations; `None` for any other."""
+    found = implementations(function)
+    if found is None:
+        return None
+    own = {name: held for name, held in vars(function).items() if name not in MADE}
+    made = vars(function).get("__wrapped__", found[object])
+    return functools.singledispatch, (made,), (dict(found), own, function.__doc__), None, None, _register
+
+
+def _register(function: Any, state: tuple[dict[type, Any], dict[str, Any], str | None]) -> None:
+    found, own, text = state
+    for kind, implementation in found.items():
+        function.register(kind, implementation)
+    vars(function).update(own)
+    function.__doc__ = text
 
 
 def reduce_of_module(function: types.FunctionType) -> Any:

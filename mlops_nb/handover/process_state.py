@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 FIGURES = "@figures"
 HISTORY = "@history"
 NOBODY_LOOKED = Libraries()
-_HISTORY_NAMES = ("_", "__", "___", "_i", "_ii", "_iii", "_ih", "_oh", "_dh")
+_SHOWN = ("_", "__", "___")
+_HISTORY_NAMES = (*_SHOWN, "_i", "_ii", "_iii", "_ih", "_oh", "_dh")
 
 
 def read_process_state(  # noqa: PLR0913 - what a step is known to have done
@@ -81,8 +82,7 @@ def write_process_state(shell: Any, name: str, value: Any) -> None:
         namespace.update(
             {key: held for key, held in value.items() if key not in {"raw", "_ih", "_oh", "shown", "typed"}}
         )
-        for key, (same, held) in value["shown"].items():
-            setattr(shell.displayhook, key, namespace[key] if same and key in namespace else held)
+        _write_shown(shell, value["shown"])
         for key, held in value["typed"].items():
             setattr(shell.history_manager, key, held)
 
@@ -103,12 +103,6 @@ def _read_history(shell: Any) -> dict[str, Any]:
     found = {name: namespace[name] for name in _HISTORY_NAMES if name in namespace and name != "_dh"}
     found |= {name: value for name, value in namespace.items() if name[:1] == "_" and name[1:].isdigit()}
     found |= {name: value for name, value in namespace.items() if name[:2] == "_i" and name[2:].isdigit()}
-    # IPython moves `_` on as long as it is the very object that was shown last.
-    shown = {
-        key: (namespace.get(key) is value, value)
-        for key in ("_", "__", "___")
-        for value in (getattr(shell.displayhook, key, ""),)
-    }
     typed = {key: getattr(shell.history_manager, key, "") for key in ("_i00", "_i", "_ii", "_iii")}
     raw = list(shell.history_manager.input_hist_raw)
     return {
@@ -116,9 +110,35 @@ def _read_history(shell: Any) -> dict[str, Any]:
         "raw": raw,
         "_ih": list(namespace["_ih"]),
         "_oh": dict(namespace["_oh"]),
-        "shown": shown,
+        "shown": _read_shown(shell),
         "typed": typed,
     }
+
+
+def _read_shown(shell: Any) -> dict[str, Any]:
+    """Return of `_`, `__` and `___` what IPython holds of each beside the variable, which the notebook may have bound.
+
+    IPython moves them on as long as each is the very object that it has put there itself.
+    """
+    namespace, hidden, hook = shell.user_ns, shell.user_ns_hidden, shell.displayhook
+    return {
+        key: {
+            "shown": "" if key in namespace and namespace[key] is getattr(hook, key) else (getattr(hook, key),),
+            "put": key in namespace and (hidden[key] if key in hidden else getattr(hook, key)) is namespace[key],
+            "there": key in namespace,
+        }
+        for key in _SHOWN
+    }
+
+
+def _write_shown(shell: Any, found: dict[str, Any]) -> None:
+    namespace, hidden, hook = shell.user_ns, shell.user_ns_hidden, shell.displayhook
+    for key, held in found.items():
+        if not held["there"]:
+            namespace.pop(key, None)
+        setattr(hook, key, held["shown"][0] if held["shown"] else namespace[key])
+        # Where the notebook has bound the variable, it is not what was put there.
+        hidden[key] = namespace[key] if held["put"] else object()
 
 
 # Of the loaded modules those that belong to others: that is asked of thousands several times a step.

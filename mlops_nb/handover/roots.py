@@ -6,12 +6,12 @@ import math
 import secrets
 import sys
 import types
-import weakref
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import by_body, is_immutable, stateless
+from mlops_nb.handover.seen_ends import OwnRef
 from mlops_nb.handover.unpickling import NAN
 
 if TYPE_CHECKING:
@@ -23,17 +23,19 @@ class Roots:
     """Which object in this process is which, by the token that identifies it across processes.
 
     While the notebook's code runs, objects are held weakly where they can be: an object that only we kept alive would
-    still be there for the code's weak references and finalizers.
+    still be there for the code's weak references and finalizers. `fleeting` are the tokens of those that keep something
+    alive whose end shows: where these cannot be held weakly, they are not held at all.
     """
 
     objects: dict[str, Any] = field(default_factory=dict)
+    fleeting: set[str] = field(default_factory=set)
     _known: dict[int, tuple[str, Callable[[], Any]]] = field(default_factory=dict)
 
     def learn(self, token: str, value: Any) -> None:
         """Take note that `value` is the object of that token."""
         self.objects[token] = value
         try:
-            held: Callable[[], Any] = weakref.ref(value)
+            held: Callable[[], Any] = OwnRef(value)
         except TypeError:
             held = partial(_itself, value)
         self._known[id(value)] = (token, held)
@@ -55,8 +57,17 @@ class Roots:
         self.objects[token] = value
         return token
 
-    def let_go(self) -> None:
-        """Hold no object any longer than the notebook does; NaN objects have nothing that could be missed."""
+    def let_go(self, needed: frozenset[str] = frozenset()) -> None:
+        """Hold no object any longer than the notebook does; NaN objects have nothing that could be missed.
+
+        `needed` are tokens that must stay known: what is not in this process refers to them.
+        """
+        gone = self.fleeting - needed
+        self._known = {
+            key: (token, held)
+            for key, (token, held) in self._known.items()
+            if token not in gone or isinstance(held, OwnRef)
+        }
         self.objects = {token: value for token, value in self.objects.items() if token.startswith(NAN)}
 
 

@@ -10,7 +10,7 @@ import importlib.util
 import random
 import sys
 from importlib.abc import MetaPathFinder
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,3 +75,11 @@ def seed_streams(seed: int) -> None:
             waiting[name] = how
     if waiting:
         sys.meta_path.insert(0, _SeedsWhenImported(seed, waiting))
+
+
+def begin_streams(shell: Any, seed: int | None) -> None:
+    """Leave the streams to the notebook alone, and begin them at a seed, if there is one."""
+    # Whoever connects to the kernel gets a tip of the day with IPython's greeting, drawn from the global stream.
+    shell.enable_tip = False
+    if seed is not None:
+        seed_streams(seed)

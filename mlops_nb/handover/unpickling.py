@@ -8,6 +8,7 @@ import math
 import pickle
 import types
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import constant_at, fingerprint, put_constant
@@ -36,18 +37,20 @@ def _nan(token: str) -> float:
 class NotebookUnpickler(pickle.Unpickler):
     """Thaws what `NotebookPickler` froze, onto the globals of this kernel."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what thawing depends on
         self,
         data: bytes | memoryview,
         buffers: Sequence[Any],
         namespace: dict[str, Any],
         identities: Identities,
         objects: dict[str, Any],
+        named: set[str],
     ) -> None:
         super().__init__(io.BytesIO(data), buffers=buffers)
         self._objects = objects
         self._namespace = namespace
         self._identities = identities
+        self._named = named
         self._constants: dict[tuple[Place, str], Any] = {}
         self._sets: dict[int, Any] = {}
 
@@ -81,25 +84,38 @@ class NotebookUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         """Return what a pickle names; functions of the notebook are made here, on this kernel's globals."""
         if name == "_make_function" and module == _PICKLING:
-            return self._make_function
+            # Pickle keeps what it has found: a method of this object would keep it, with all that it has thawed, until
+            # the cyclic collector comes by. What the notebook drops would still be there for its weak references.
+            return partial(_make_function, self._namespace, self._identities)
+        self._named.add(module)
         return super().find_class(module, name)
 
-    def _make_function(
-        self, code: types.CodeType, name: str, closure: tuple[types.CellType, ...] | None, token: str | None
-    ) -> types.FunctionType:
-        function = types.FunctionType(code, self._namespace, name, None, closure)
-        return self._identities.learn(token, function) if token else function
+
+def _make_function(  # noqa: PLR0913, PLR0917 - what a function is made of, and where
+    namespace: dict[str, Any],
+    identities: Identities,
+    code: types.CodeType,
+    name: str,
+    closure: tuple[types.CellType, ...] | None,
+    token: str | None,
+) -> types.FunctionType:
+    function = types.FunctionType(code, namespace, name, None, closure)
+    return identities.learn(token, function) if token else function
 
 
-def loads(
+def loads(  # noqa: PLR0913 - what thawing depends on
     pickled: bytes | memoryview,
     buffers: Sequence[Any],
     *,
     namespace: dict[str, Any],
     identities: Identities,
     objects: dict[str, Any] | None = None,
+    named: set[str] | None = None,
 ) -> Any:
-    """Thaw what `dumps` froze; `objects` are those it refers to. Only ever called with content of our own store."""
+    """Thaw what `dumps` froze, which is only ever content of our own store.
+
+    `objects` are those it refers to; `named` takes in the modules whose functions and classes it names.
+    """
     # An empty one is filled as well.
     known = {} if objects is None else objects
-    return NotebookUnpickler(pickled, buffers, namespace, identities, known).load()
+    return NotebookUnpickler(pickled, buffers, namespace, identities, known, set() if named is None else named).load()

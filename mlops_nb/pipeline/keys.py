@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from mlops_nb.pipeline.lock import StepEvidence
     from mlops_nb.steps.step import Step
 
-SCHEME = 2
+SCHEME = 3
 NOTHING_LEFT = FilesLeft()
 
 

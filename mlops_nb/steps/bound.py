@@ -27,7 +27,7 @@ from mlops_nb.steps.functions import functions_of, with_callers
 from mlops_nb.steps.made import Made
 from mlops_nb.steps.magic_code import tree_with_magics
 
-__all__ = ["UNCARRIED_SEEDS", "binding_functions", "bindings", "calls_binding", "dotted_name", "identities"]
+__all__ = ["binding_functions", "bindings", "calls_binding", "dotted_name", "identities", "not_done_again"]
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -162,6 +162,14 @@ def _found(cell: Cell, told: Callable[[ast.AST], str]) -> tuple[Place, ...]:
     return tuple(found)
 
 
+def not_done_again(what: str) -> bool:
+    """Say whether this keeps steps in one process also where a cell does it that each step could do again.
+
+    A random stream goes on from step to step, and a callback of the shell's events counts the cells of all steps.
+    """
+    return what in UNCARRIED_SEEDS or what == "get_ipython().events" or what.endswith(".events.register")
+
+
 def _binds(node: ast.AST, aliases: Mapping[str, str]) -> str:
     dotted = dotted_name(node, aliases)
     if dotted in BINDING or dotted in UNCARRIED_SEEDS or FAMILIES.fullmatch(dotted):
@@ -194,6 +202,10 @@ def _binds(node: ast.AST, aliases: Mapping[str, str]) -> str:
 def _registers(node: ast.AST, aliases: Mapping[str, str]) -> str:
     """Return what of a library a node registers something with: the table is in the library's class."""
     match node:
+        case ast.Call(
+            func=ast.Attribute(value=ast.Attribute(value=ast.Name(id=shell), attr="events"), attr="register")
+        ):
+            return f"{shell}.events.register"
         case ast.Call(func=ast.Attribute(attr="register") as function):
             # `Sequence.register(Mine)`.
             found = [function]

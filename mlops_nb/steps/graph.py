@@ -28,7 +28,7 @@ from mlops_nb.notebook import (
     read_settings,
     read_tags,
 )
-from mlops_nb.steps.bound import UNCARRIED_SEEDS, binding_functions, bindings, calls_binding, identities
+from mlops_nb.steps.bound import binding_functions, bindings, calls_binding, identities, not_done_again
 from mlops_nb.steps.checks import check_file, check_names, check_outputs, check_prev
 from mlops_nb.steps.flow import Flow, Place
 from mlops_nb.steps.functions import functions_of
@@ -296,7 +296,7 @@ def _steps(
                             else ()
                         ),
                     )
-                    if cell.id not in replayed or place.what in UNCARRIED_SEEDS
+                    if cell.id not in replayed or not_done_again(place.what)
                 ),
                 asks=identities(part.cells, aliases, (*own_flow.uses, *own_flow.deferred), said[: -len(part.cells)]),
                 number=numbers[part.cells[0].id],
