@@ -198,6 +198,8 @@ def _take_over(planned: PlannedStep, hit: StepRun, parts: Mapping[str, Any], aro
 def _overwritten(planned: PlannedStep, hit: StepRun, around: Surroundings) -> str:
     """Return why a step has to write its files again although its inputs are what they were, or nothing."""
     files: Mapping[str, str] = hit.outcome.get("files", {})
+    if path := around.precedent.written_since(hit):
+        return f"the file `{path}` that it writes is what a later run left"
     lost = around.progress.overwritten(around.plan, planned.name, files, around.context.folder)
     return f"an earlier step wrote the file `{lost[0]}` again" if lost else ""
 

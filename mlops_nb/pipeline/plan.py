@@ -177,6 +177,8 @@ def make_plan(  # noqa: PLR0913 - what a plan depends on
             because = "it is run anew, as asked" if fresh else files.stale(step.name)
             because = forced.get(step.name, because)
             hit = None if because else precedent.hit(step, key)
+            if hit is not None and (path := precedent.written_since(hit)):
+                hit, because = None, f"the file `{path}` that it writes is what a later run left"
         if hit is not None:
             try:
                 state = state.after(precedent.delta(hit))

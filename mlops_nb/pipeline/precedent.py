@@ -73,6 +73,13 @@ class Precedent:
             return None
         return found
 
+    def written_since(self, hit: StepRun) -> str:
+        """Return a file that a step left in this past run and that its last run left otherwise, or nothing."""
+        last = self.last.get(hit.step)
+        left = last.outcome.get("files", {}) if last is not None else {}
+        past = hit.outcome.get("files", {})
+        return next((path for path in sorted(past) if left.get(path, past[path]) != past[path]), "")
+
     def outside(self, step: Step) -> str:
         """Return what the step did last time that nobody can follow, unless its settings trust it all the same."""
         last = self.last.get(step.name)

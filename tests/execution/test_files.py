@@ -287,6 +287,19 @@ def test_a_step_that_walks_through_folders_runs_again_when_a_file_comes_there(tm
     assert told(run(notebook), notebook) == ["new"]
 
 
+def test_a_file_is_written_again_when_an_input_is_what_it_was_before_the_last_run(tmp_path: Path) -> None:
+    cells: list[Cell] = [
+        ("step:look", "text = open('in.txt').read()"),
+        ("step:upper", "loud = text.upper()"),
+        ("step:tell", "print(len(loud))\n" + TELL.format("loud")),
+    ]
+    notebook = write(tmp_path / "case.ipynb", cells)
+    for text in ("a", "b", "a", "b"):
+        (tmp_path / "in.txt").write_text(text, encoding="utf-8")
+        assert told(run(notebook), notebook) == text.upper()
+        assert not planned(notebook).to_run
+
+
 def test_a_file_that_was_closed_keeps_no_step_from_running_beside_another(tmp_path: Path) -> None:
     cells: list[Cell] = [
         ("imports", "import json"),
