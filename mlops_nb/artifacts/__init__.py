@@ -6,7 +6,7 @@ from mlops_nb.artifacts.dict_views import VIEWS, behind
 from mlops_nb.artifacts.dispatching import MADE, implementations
 from mlops_nb.artifacts.figure_constants import Place, constant_at, library_constants, put_constant
 from mlops_nb.artifacts.fingerprint import CannotFingerprint, fingerprint, fingerprint_if_known
-from mlops_nb.artifacts.fingerprint_code import by_body, code_globals, made_by_hand, stateless
+from mlops_nb.artifacts.fingerprint_code import by_body, code_globals, imported_as, made_by_hand, stateless
 from mlops_nb.artifacts.fingerprint_data import memory_owner
 from mlops_nb.artifacts.fingerprint_tensors import is_tensor, why_bound
 from mlops_nb.artifacts.fingerprint_trace import MemoryPlace, Trace
@@ -72,6 +72,7 @@ __all__ = [
     "has_hooks",
     "held_by_process",
     "implementations",
+    "imported_as",
     "is_immutable",
     "is_of_project",
     "is_pickle",

@@ -377,6 +377,8 @@ def _walk_of(kind: type) -> Callable[[Walker, Any], None]:
         return known
     if issubclass(kind, type):
         return fingerprint_code.class_
+    if issubclass(kind, types.ModuleType):
+        return fingerprint_code.module_of_its_own_kind
     if is_immutable(kind):
         return Walker.reduced
     return fingerprint_data.walk_of(kind) or fingerprint_figure.walk_of(kind) or _object

@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import enum
 import functools
+import importlib
 import random
 import sys
 import types
@@ -18,6 +19,7 @@ from mlops_nb.artifacts.fingerprint_stream import part
 from mlops_nb.artifacts.immutable_types import ON_HEAP
 from mlops_nb.artifacts.of_process import one_of_process
 from mlops_nb.artifacts.of_project import is_of_project
+from mlops_nb.artifacts.reducing import quiet_reduce
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,6 +88,26 @@ def module(walker: Walker, value: types.ModuleType) -> None:
         raise CannotFingerprint(message)
     walker.trace.modules.add(value.__name__)
     walker.tag("module", value.__name__.encode())
+
+
+def module_of_its_own_kind(walker: Walker, value: types.ModuleType) -> None:
+    """Hash a module with a class of its own, or what stands for one until it is used, as the module that it is."""
+    name = imported_as(value)
+    if name:
+        module(walker, sys.modules[name])
+    elif not walker.known(value):
+        walker.reduced(value)
+
+
+def imported_as(value: types.ModuleType) -> str:
+    """Return the name under which an import gives this module, or the one that it stands for; empty when none does."""
+    name = value.__name__
+    if sys.modules.get(name) is value:
+        return name
+    # TensorFlow's `keras` is another object than the module, which another process gets for it.
+    told = quiet_reduce(value)
+    imports = isinstance(told, tuple) and told[0] is importlib.import_module
+    return str(told[1][0]) if imports and told[1][0] in sys.modules else ""
 
 
 def builtin(walker: Walker, value: Any) -> None:

@@ -17,6 +17,7 @@ see it. So here:
 from __future__ import annotations
 
 import functools
+import importlib
 import io
 import itertools
 import operator
@@ -35,6 +36,7 @@ from mlops_nb.artifacts import (
     constant_at,
     fingerprint,
     held_by_process,
+    imported_as,
     is_tensor,
     one_of_process,
     quiet_reduce,
@@ -178,6 +180,8 @@ class NotebookPickler(cloudpickle.Pickler):  # type: ignore[misc]
         if is_tensor(kind):
             return reduce_tensor(obj, self._lent, self._memories)
         check(obj, self._namespace)
+        if isinstance(obj, types.ModuleType) and kind is not types.ModuleType and (imported := imported_as(obj)):
+            return importlib.import_module, (imported,)
         known = _OF_LIBRARIES.get((kind.__module__, kind.__name__))
         if known is not None:
             return known(obj)

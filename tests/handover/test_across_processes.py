@@ -83,6 +83,7 @@ VALUES = {
         "del abc, dataclass\nshape = Other(3)"
     ),
     "views": "import numpy as np\nh = np.zeros((3, 4))\nviews = [h[::-1], h[1:], h.T]\nlast = h[-1]",
+    "modules with classes of their own": "from six import moves\nheld = [moves, moves.urllib]\ndel moves",
     "a frame and its column": (
         "import pandas as pd\nframe = pd.DataFrame({'a': [1.0, 2.0], 'b': [1.0, 2.0]})\ncolumn = frame['a'].to_numpy()"
     ),
