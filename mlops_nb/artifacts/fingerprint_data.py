@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Up to so many bytes of elements enter the hash as they are: to digest them first costs more.
 _SMALL = 256
+# Where the objects are from that own the memory of an array which Arrow or Polars gives.
+_LENDERS = frozenset({"builtins", "polars", "pyarrow"})
 
 
 def walk_of(kind: type) -> Callable[[Walker, Any], None] | None:
@@ -143,6 +145,11 @@ def _note_place(walker: Walker, array: np.ndarray, owner: np.ndarray) -> None:
     place = _place_of(array, owner, framed=walker.in_frame > 0)
     walker.trace.places[id(array)] = place
     walker.trace.grounds[place.owner] = owner
+    lender = owner.base
+    if lender is not None and not owner.flags.writeable and type(lender).__module__.partition(".")[0] in _LENDERS:
+        # Given back by a library that may itself show the memory of another array.
+        start = owner.__array_interface__["data"][0]
+        walker.trace.foreign.append((start, start + owner.nbytes))
     number, first = walker.lying.setdefault(place.owner, (walker.seen[id(array)], place))
     if first is not place and not (first.framed and place.framed):
         walker.tag("lies", repr((number, first.strides, place.from_(first))).encode())

@@ -116,6 +116,18 @@ def test_what_changes_the_array_changes_the_value(what: str, tmp_path: Path) -> 
     assert run(there, {"store": store.url}, left) == expected
 
 
+def test_what_a_library_gives_back_of_an_array_is_no_copy(tmp_path: Path) -> None:
+    source = (
+        "import numpy as np, polars as pl, pyarrow as pa\nnumbers = np.arange(4.0)\n"
+        "back = [pa.array(numbers).to_numpy(), pl.Series(numbers).to_numpy()[1:]]"
+    )
+    store = ArtifactStore(str(tmp_path))
+    left = run(LEAVE, {"store": store.url, "source": source})
+    different, _, _ = json.loads(run(TAKE, {"store": store.url}, left))
+    # Its steps share a kernel then.
+    assert different == ["back", "numbers"]
+
+
 @pytest.mark.parametrize(
     ("source", "bound"),
     [

@@ -36,6 +36,17 @@ def binding(source: str) -> list[str]:
         ("import torch\ntorch.cuda.manual_seed(0)", "torch.cuda.manual_seed"),
         ("import torch\ntorch.set_num_threads(2)", "torch.set_num_threads"),
         ("import polars as pl\npl.Config.set_tbl_rows(5)", "polars.Config.set_tbl_rows"),
+        ("import polars as pl\npl.Config(tbl_rows=5)", "polars.Config"),
+        ("import polars as pl\npl.set_random_seed(5)", "polars.set_random_seed"),
+        (
+            "import polars as pl\n@pl.api.register_dataframe_namespace('geo')\nclass Geo: ...",
+            "polars.api.register_dataframe_namespace",
+        ),
+        ("import pyarrow as pa\npa.register_extension_type(made)", "pyarrow.register_extension_type"),
+        (
+            "import pyarrow.compute as pc\npc.register_scalar_function(f, 'f', {}, {}, None)",
+            "pyarrow.compute.register_scalar_function",
+        ),
         ("import yaml\nyaml.SafeLoader.add_constructor('!a', str)", "add_constructor"),
         ("import os\nos.system('sleep 9 &')", "os.system"),
         ("%%bash --bg\nsleep 9", "%bash"),
