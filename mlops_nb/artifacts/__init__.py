@@ -8,6 +8,7 @@ from mlops_nb.artifacts.figure_constants import Place, constant_at, library_cons
 from mlops_nb.artifacts.fingerprint import CannotFingerprint, fingerprint, fingerprint_if_known
 from mlops_nb.artifacts.fingerprint_code import by_body, code_globals, imported_as, made_by_hand, stateless
 from mlops_nb.artifacts.fingerprint_data import memory_owner
+from mlops_nb.artifacts.fingerprint_shown import buffers_of
 from mlops_nb.artifacts.fingerprint_tensors import is_tensor, why_bound
 from mlops_nb.artifacts.fingerprint_trace import MemoryPlace, Trace
 from mlops_nb.artifacts.formats import JSON, PARQUET, PICKLE, PNG, SKOPS, SVG, CannotStore, type_name
@@ -56,6 +57,7 @@ __all__ = [
     "UntrustedModel",
     "audit",
     "behind",
+    "buffers_of",
     "by_body",
     "closed_again",
     "code_globals",

@@ -183,6 +183,16 @@ class Walker(Stream):
         self.tag("elsewhere", name.encode())
         return True
 
+    def lies(self, value: Any, place: MemoryPlace) -> None:
+        """Note where a value lies; hash how it lies to the first in the same memory, through which it can be changed.
+
+        Columns of frames do not change each other (copy-on-write), and how a frame lays them out is no content.
+        """
+        self.trace.places[id(value)] = place
+        number, first = self.lying.setdefault(place.owner, (self.seen[id(value)], place))
+        if first is not place and not (first.framed and place.framed):
+            self.tag("lies", repr((number, first.strides, place.from_(first))).encode())
+
     def constant(self, value: Any) -> bool:
         """Say whether an object is a library's own, met where the library put it; then it is not shared."""
         if id(value) not in self.constants:

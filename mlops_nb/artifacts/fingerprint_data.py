@@ -138,21 +138,14 @@ def _place_of(array: np.ndarray, owner: np.ndarray, *, framed: bool) -> MemoryPl
 
 
 def _note_place(walker: Walker, array: np.ndarray, owner: np.ndarray) -> None:
-    """Note where an array lies; hash how it lies to the first in the same memory, through which it can be changed.
-
-    Columns of frames do not change each other (copy-on-write), and how a frame lays them out is no content.
-    """
-    place = _place_of(array, owner, framed=walker.in_frame > 0)
-    walker.trace.places[id(array)] = place
-    walker.trace.grounds[place.owner] = owner
+    """Note where an array lies, and whose memory that is."""
+    walker.trace.grounds[id(owner)] = owner
     lender = owner.base
     if lender is not None and not owner.flags.writeable and type(lender).__module__.partition(".")[0] in _LENDERS:
         # Given back by a library that may itself show the memory of another array.
         start = owner.__array_interface__["data"][0]
         walker.trace.foreign.append((start, start + owner.nbytes))
-    number, first = walker.lying.setdefault(place.owner, (walker.seen[id(array)], place))
-    if first is not place and not (first.framed and place.framed):
-        walker.tag("lies", repr((number, first.strides, place.from_(first))).encode())
+    walker.lies(array, _place_of(array, owner, framed=walker.in_frame > 0))
 
 
 def note_held_arrays(walker: Walker, value: Any) -> None:

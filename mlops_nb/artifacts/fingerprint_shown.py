@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from mlops_nb.artifacts.fingerprint import Walker
 
@@ -26,6 +26,14 @@ def note_buffers(walker: Walker, buffers: Iterable[Any]) -> None:
             walker.trace.foreign.append((buffer.address, buffer.address + buffer.size))
 
 
+def buffers_of(column: Any) -> Iterator[Any]:
+    """Yield the memory of a column of Polars as buffers of Arrow, where it may be that of a NumPy array."""
+    # Of other columns Arrow would be given a copy.
+    if column.dtype.is_numeric() or column.dtype.is_temporal():
+        for chunk in column.get_chunks():
+            yield from (buffer for buffer in chunk.to_arrow().buffers() if buffer is not None)
+
+
 def _hash_arrow(walker: Walker, value: Any) -> None:
     if walker.known(value):
         return
@@ -38,8 +46,5 @@ def _hash_polars(walker: Walker, value: Any) -> None:
         return
     columns = _POLARS[f"{type(value).__module__}.{type(value).__qualname__}"](value)
     for column in columns:
-        # The others are no arrays of NumPy's: Arrow would be given a copy of them.
-        if column.dtype.is_numeric() or column.dtype.is_temporal():
-            for chunk in column.get_chunks():
-                note_buffers(walker, chunk.to_arrow().buffers())
+        note_buffers(walker, buffers_of(column))
     walker.reduced(value)

@@ -73,7 +73,7 @@ def why_bound(tensor: Any) -> str:
 
 
 def _note_place(walker: Walker, tensor: Any, storage: Any) -> None:
-    """Note where a tensor lies; hash how it lies to the first in the same memory, through which it can be changed."""
+    """Note where a tensor lies, and that its memory may be that of an array."""
     start, size = storage.data_ptr(), storage.nbytes()
     if not size:
         return
@@ -81,11 +81,7 @@ def _note_place(walker: Walker, tensor: Any, storage: Any) -> None:
     walker.trace.shared.add(start)
     walker.trace.foreign.append((start, start + size))
     strides = tuple(step * tensor.element_size() for step in tensor.stride())
-    place = MemoryPlace(start, tensor.data_ptr(), strides, framed=False)
-    walker.trace.places[id(tensor)] = place
-    number, first = walker.lying.setdefault(start, (walker.seen[id(tensor)], place))
-    if first is not place:
-        walker.tag("lies", repr((number, first.strides, place.from_(first))).encode())
+    walker.lies(tensor, MemoryPlace(start, tensor.data_ptr(), strides, framed=False))
 
 
 def _leaves(node: Any, alive: list[Any]) -> set[int]:

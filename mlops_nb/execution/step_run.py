@@ -90,8 +90,8 @@ def run_step(name: str, around: Surroundings, *, again: str = "") -> None:
     parts = components(planned.step, state, around.context, proven, left)
     key = key_of(parts)
     # A first look at the plan may have found its inputs unknown; now they are there.
-    kept = {*around.progress.reasons, *around.progress.kept}
-    anew = around.fresh or name in kept or (planned.status == "run" and not again)
+    asked = name in around.progress.reasons or name in around.progress.kept
+    anew = around.fresh or asked or (planned.status == "run" and not again)
     hit = None if anew else around.precedent.hit(planned.step, key)
     lost = _overwritten(planned, hit, around) if hit is not None else ""
     if hit is not None and not lost:
@@ -198,8 +198,6 @@ def _take_over(planned: PlannedStep, hit: StepRun, parts: Mapping[str, Any], aro
 def _overwritten(planned: PlannedStep, hit: StepRun, around: Surroundings) -> str:
     """Return why a step has to write its files again although its inputs are what they were, or nothing."""
     files: Mapping[str, str] = hit.outcome.get("files", {})
-    if path := around.precedent.written_since(hit):
-        return f"the file `{path}` that it writes is what a later run left"
     lost = around.progress.overwritten(around.plan, planned.name, files, around.context.folder)
     return f"an earlier step wrote the file `{lost[0]}` again" if lost else ""
 

@@ -335,12 +335,8 @@ KINDS: dict[str, Kind] = {
     "sys.path": Kind("sys", _read_path, _write_path),
     "random": Kind("random", lambda _: random.getstate(), lambda value, _: random.setstate(value)),
     "numpy.random": Kind("numpy.random", lambda _: sys.modules["numpy"].random.get_state(), _write_numpy_random),
-    "torch.random": Kind(
-        "torch", lambda _: ambient_torch.read_stream(), lambda value, _: ambient_torch.write_stream(value)
-    ),
-    "torch": Kind(
-        "torch", lambda _: ambient_torch.read_settings(), lambda value, _: ambient_torch.write_settings(value)
-    ),
+    "torch.random": Kind("torch", ambient_torch.read_stream, ambient_torch.write_stream),
+    "torch": Kind("torch", ambient_torch.read_settings, ambient_torch.write_settings),
     "warnings": Kind("warnings", _read_warnings, _write_warnings),
     "pandas.options": Kind("pandas._config.config", _read_pandas, _write_pandas),
     "numpy.options": Kind("numpy", _read_numpy, _write_numpy),

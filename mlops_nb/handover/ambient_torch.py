@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlops_nb.handover.ambient import Baseline
 
 
-def read_stream() -> Any:
+def read_stream(_: Baseline) -> Any:
     """Return the state of the global random stream, and of those of the devices that are in use."""
     torch = sys.modules["torch"]
     if not hasattr(torch, "get_rng_state"):
@@ -19,9 +22,12 @@ def read_stream() -> Any:
     return state
 
 
-def write_stream(value: Any) -> None:
+def write_stream(value: Any, baseline: Baseline) -> None:
     """Set the streams; that of a device which is not in use yet begins at the seed."""
     torch = sys.modules["torch"]
+    if read_stream(baseline) == value:
+        # The seed of a device that is not in use waits in a queue, where it would take the place of the notebook's.
+        return
 
     def tensor(state: bytes) -> Any:
         return torch.frombuffer(bytearray(state), dtype=torch.uint8)
@@ -33,36 +39,41 @@ def write_stream(value: Any) -> None:
         torch.cuda.manual_seed_all(torch.initial_seed())
 
 
-def read_settings() -> Any:
+def read_settings(_: Baseline) -> Any:
     """Return the settings that differ from PyTorch's own."""
     torch = sys.modules["torch"]
     if not hasattr(torch, "is_grad_enabled"):
         return None
-    printing = sys.modules["torch._tensor_str"]
     found = {
         "gradients": torch.is_grad_enabled(),
         "dtype": torch.get_default_dtype(),
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "warns": torch.is_deterministic_algorithms_warn_only_enabled(),
-        "printing": asdict(printing.PRINT_OPTS),
+        "printing": asdict(_printing()),
     }
-    usual = {
-        "gradients": True,
-        "dtype": torch.float32,
-        "deterministic": False,
-        "warns": False,
-        "printing": asdict(type(printing.PRINT_OPTS)()),
-    }
+    usual = _usual()
     return {name: held for name, held in found.items() if held != usual[name]} or None
 
 
-def write_settings(value: Any) -> None:
+def write_settings(value: Any, _: Baseline) -> None:
     """Set the settings; those that are not given are PyTorch's own."""
-    torch, wanted = sys.modules["torch"], value or {}
-    printing = sys.modules["torch._tensor_str"]
-    torch.set_grad_enabled(wanted.get("gradients", True))
-    torch.set_default_dtype(wanted.get("dtype", torch.float32))
-    torch.use_deterministic_algorithms(wanted.get("deterministic", False), warn_only=wanted.get("warns", False))
-    usual = asdict(type(printing.PRINT_OPTS)())
-    for name, held in wanted.get("printing", usual).items():
-        setattr(printing.PRINT_OPTS, name, held)
+    torch, wanted = sys.modules["torch"], _usual() | (value or {})
+    torch.set_grad_enabled(wanted["gradients"])
+    torch.set_default_dtype(wanted["dtype"])
+    torch.use_deterministic_algorithms(wanted["deterministic"], warn_only=wanted["warns"])
+    for name, held in wanted["printing"].items():
+        setattr(_printing(), name, held)
+
+
+def _usual() -> dict[str, Any]:
+    return {
+        "gradients": True,
+        "dtype": sys.modules["torch"].float32,
+        "deterministic": False,
+        "warns": False,
+        "printing": asdict(type(_printing())()),
+    }
+
+
+def _printing() -> Any:
+    return sys.modules["torch._tensor_str"].PRINT_OPTS

@@ -58,7 +58,8 @@ def groups_of(held: Mapping[str, Any], namespace: Mapping[str, Any], by_id: Mapp
         trace.shared |= (reached_from(held[name]) if name.startswith(BOUND) else None) or set()
         elsewhere |= {key: f"{name}:{at}" for key, at in trace.numbers.items() if key not in elsewhere}
     joined = _joined_by_objects(single)
-    for name, _, other, _ in _in_one_memory(single.values()):
+    in_one_memory = list(_in_one_memory(single.values()))
+    for name, _, other, _ in in_one_memory:
         joined.join(name, other)
     owner_of = {token: name for name in held for key, token in by_id.items() if key == id(held[name])}
     while True:
@@ -75,11 +76,10 @@ def groups_of(held: Mapping[str, Any], namespace: Mapping[str, Any], by_id: Mapp
             joined.join(members[number][0], members[circle[0]][0])
     found = []
     for names in members:
-        parts = [single[name] for name in names]
-        whole = parts[0]
+        whole = single[names[0]]
         if len(names) > 1:
-            whole = _whole(parts, {name: by_id.get(id(held[name]), "") for name in names})
-        found.append(_with_lent(whole, parts))
+            whole = _whole([single[name] for name in names], {name: by_id.get(id(held[name]), "") for name in names})
+        found.append(_with_lent(whole, single, [each for each in in_one_memory if each[0] in names]))
     return sorted(found, key=lambda group: group.names)
 
 
@@ -126,17 +126,17 @@ def _in_one_memory(groups: Iterable[Group]) -> Iterator[tuple[str, int, str, np.
             yield name, number, other, array
 
 
-def _with_lent(group: Group, parts: Sequence[Group]) -> Group:
+def _with_lent(
+    group: Group, single: Mapping[str, Group], in_one_memory: Iterable[tuple[str, int, str, np.ndarray]]
+) -> Group:
     """Return a group with the arrays whose memory a library in C shows, and where it does in its fingerprint."""
     lent: dict[int, np.ndarray] = {}
     where: set[tuple[str, int, int]] = set()
-    for name, number, other, array in _in_one_memory(parts):
+    for name, number, other, array in in_one_memory:
         lent[id(array)] = array
         # Told from where an array of the variables lies: what owns the memory may be larger than what is carried.
-        part = next(part for part in parts if part.names[0] == other)
-        lying = next(place for place in part.trace.places.values() if place.owner == id(array))
-        first = next(part for part in parts if part.names[0] == name).trace.foreign[number][0]
-        where.add((name, number, first - lying.address))
+        lying = next(place for place in single[other].trace.places.values() if place.owner == id(array))
+        where.add((name, number, single[name].trace.foreign[number][0] - lying.address))
     if not lent:
         return group
     told = group.fingerprint

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from mlops_nb.artifacts import buffers_of
 from mlops_nb.handover.pickling_arrays import make_view, place_in
 
 if TYPE_CHECKING:
@@ -34,11 +35,9 @@ def reduce_shown(value: Any, lent: Sequence[np.ndarray]) -> Any:
 
 def _shows(column: Any, lent: Sequence[np.ndarray]) -> bool:
     """Say whether a column lies in one of the arrays, in one piece."""
-    numbers = column.dtype.is_numeric() or column.dtype.is_temporal()
-    if column.n_chunks() != 1 or not numbers:
-        return False
-    buffers = column.to_arrow().buffers()
-    return any(each is not None and place_in(lent, each.address, each.size)[0] is not None for each in buffers)
+    return column.n_chunks() == 1 and any(
+        place_in(lent, buffer.address, buffer.size)[0] is not None for buffer in buffers_of(column)
+    )
 
 
 def _make_buffer(array: np.ndarray, offset: int, size: int, mutable: bool) -> Any:  # noqa: FBT001

@@ -171,7 +171,7 @@ class WrittenFiles:
     far; `rewriting` are the cached steps that must run again, and why: a later one needs a file as they left it.
     """
 
-    def __init__(self, folder: Path, precedent: Precedent, of_steps: frozenset[str] = frozenset()) -> None:
+    def __init__(self, folder: Path, precedent: Precedent, of_steps: frozenset[str]) -> None:
         self.left = FilesLeft(of_steps=of_steps)
         self.rewriting: dict[str, str] = {}
         self._folder = folder
@@ -219,9 +219,10 @@ class WrittenFiles:
             emptied = self.left.emptied_above(path)
             if not emptied:
                 continue
-            # What somebody else has put there would be taken away as well.
-            lying = _names_in(self._folder / path) - self.left.left_in(path)
-            lying = lying if surely else lying & _within(path, self.left.of_steps)
+            lying = self.left.left_over(path, self._folder)
+            if surely:
+                # What somebody else has put there would be taken away as well.
+                lying = _names_in(self._folder / path) - self.left.left_in(path)
             # What the steps that run before it left, they may leave again: the check at the end of the run tells.
             if lying - _within(path, running):
                 self.rewriting[self._emptiers[emptied]] = f"`{step}` looks into the folder `{path}`, which it empties"

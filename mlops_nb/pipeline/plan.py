@@ -155,7 +155,7 @@ def make_plan(  # noqa: PLR0913 - what a plan depends on
     unknown: dict[str, str] = {}
     planned: list[PlannedStep] = []
     left_out: list[PlannedStep] = []
-    of_steps = _left_before(graph, lock, precedent)
+    of_steps = _files_of_steps(graph, lock, precedent)
     files = WrittenFiles(context.folder, precedent, of_steps)
     kernels = graph.kernels()
     for step in graph.steps:
@@ -177,8 +177,6 @@ def make_plan(  # noqa: PLR0913 - what a plan depends on
             because = "it is run anew, as asked" if fresh else files.stale(step.name)
             because = forced.get(step.name, because)
             hit = None if because else precedent.hit(step, key)
-            if hit is not None and (path := precedent.written_since(hit)):
-                hit, because = None, f"the file `{path}` that it writes is what a later run left"
         if hit is not None:
             try:
                 state = state.after(precedent.delta(hit))
@@ -215,7 +213,7 @@ def make_plan(  # noqa: PLR0913 - what a plan depends on
     return Plan(graph, tuple(planned), tuple(left_out), of_steps)
 
 
-def _left_before(graph: StepGraph, lock: DataflowLock, precedent: Precedent) -> frozenset[str]:
+def _files_of_steps(graph: StepGraph, lock: DataflowLock, precedent: Precedent) -> frozenset[str]:
     """Return the files that steps left in earlier runs, those too that the notebook has no more."""
     here = {step.name for step in graph.steps}
     gone = (seen.writes_files for name, seen in lock.steps.items() if name not in here)

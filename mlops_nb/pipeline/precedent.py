@@ -69,16 +69,19 @@ class Precedent:
             return None
         else:
             found = self._log.latest_success(self._pipeline, step.name, key)
-        if found is None or not self.intact(found):
+        if found is None or not self.intact(found) or self._written_since(found):
             return None
         return found
 
-    def written_since(self, hit: StepRun) -> str:
-        """Return a file that a step left in this past run and that its last run left otherwise, or nothing."""
-        last = self.last.get(hit.step)
+    def _written_since(self, past: StepRun) -> bool:
+        """Say whether a file that a step left in this run is another by its last one; `because` tells which."""
+        last = self.last.get(past.step)
         left = last.outcome.get("files", {}) if last is not None else {}
-        past = hit.outcome.get("files", {})
-        return next((path for path in sorted(past) if left.get(path, past[path]) != past[path]), "")
+        files = past.outcome.get("files", {})
+        path = next((path for path in sorted(files) if left.get(path, files[path]) != files[path]), "")
+        if path:
+            self._damage[past.step] = f"the file `{path}` that it writes is what a later run left"
+        return bool(path)
 
     def outside(self, step: Step) -> str:
         """Return what the step did last time that nobody can follow, unless its settings trust it all the same."""

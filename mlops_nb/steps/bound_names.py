@@ -63,6 +63,9 @@ BINDING = frozenset(
         "os.nice",
         "os.umask",
         "pandas.api.extensions.register_dataframe_accessor",
+        "pandas.api.extensions.register_extension_dtype",
+        "pandas.api.extensions.register_index_accessor",
+        "pandas.api.extensions.register_series_accessor",
         "polars.api.register_dataframe_namespace",
         "polars.api.register_expr_namespace",
         "polars.api.register_lazyframe_namespace",
@@ -73,9 +76,6 @@ BINDING = frozenset(
         "pyarrow.compute.register_vector_function",
         "pyarrow.register_extension_type",
         "pyarrow.unregister_extension_type",
-        "pandas.api.extensions.register_extension_dtype",
-        "pandas.api.extensions.register_index_accessor",
-        "pandas.api.extensions.register_series_accessor",
         "pandas.plotting.deregister_matplotlib_converters",
         "pandas.plotting.register_matplotlib_converters",
         "requests_cache.install_cache",
@@ -164,7 +164,8 @@ UNCARRIED_SEEDS = frozenset(
 )
 # Settings of libraries that keep them in their own way.
 FAMILIES = re.compile(
-    r"polars\.Config\.(set|load|restore|activate)\w*|torch\.(set|use)_(?!grad_enabled|rng_state|default_dtype|printoptions|deterministic_algorithms)\w+"
+    r"polars\.Config\.(set|load|restore|activate)\w*"
+    r"|torch\.(set|use)_(?!grad_enabled|rng_state|default_dtype|printoptions|deterministic_algorithms)\w+"
     r"|torch\.backends(\.\w+)+\.(allow_\w+|benchmark|deterministic|enabled)|tensorflow\.config(\.\w+)*\.(set|enable)_\w+"
     r"|(datasets|optuna|transformers)\.(utils\.)?logging\.(set|enable|disable)_\w+"
     r"|mlflow\.(\w+\.)?(autolog|set_experiment|set_tracking_uri|set_registry_uri)|yaml\.add_\w+"

@@ -6,8 +6,10 @@ import random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 
 from mlops_nb.artifacts import ArtifactStore
+from mlops_nb.handover.ambient import Baseline, read_ambient, write_ambient
 from mlops_nb.handover.covariables import Process, freeze, thaw
 from mlops_nb.handover.state import Delta, State
 
@@ -41,3 +43,23 @@ def test_objects_that_draw_when_they_are_pickled_leave_the_streams_where_they_we
     assert isinstance(values["layer"], Numbered)
     assert not absent
     assert streams() == before
+
+
+def test_settings_and_stream_of_pytorch_are_read_set_and_put_back() -> None:
+    torch = pytest.importorskip("torch")
+    baseline = Baseline.now()
+    assert "torch" not in read_ambient(baseline)
+    torch.manual_seed(3)
+    torch.set_default_dtype(torch.float64)
+    torch.set_printoptions(precision=2)
+    with torch.no_grad():
+        found = read_ambient(baseline)
+    write_ambient("torch", None, baseline)
+    assert "torch" not in read_ambient(baseline)
+    first = torch.rand(2).tolist()
+    write_ambient("torch.random", found["torch.random"], baseline)
+    assert torch.rand(2).tolist() == first
+    write_ambient("torch", found["torch"], baseline)
+    assert (torch.is_grad_enabled(), torch.get_default_dtype()) == (False, torch.float64)
+    assert str(torch.tensor([1.23456])) == "tensor([1.23])"
+    write_ambient("torch", None, baseline)
