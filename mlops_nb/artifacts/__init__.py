@@ -22,7 +22,7 @@ from mlops_nb.artifacts.formats_trust import audit, model_modules, untrusted_typ
 from mlops_nb.artifacts.holdings import Holdings, Unfinished
 from mlops_nb.artifacts.immutable_types import ON_HEAP, PLAIN, is_immutable
 from mlops_nb.artifacts.of_process import KINDS_OF_PROCESS, held_by_process, one_of_process
-from mlops_nb.artifacts.of_project import is_of_project
+from mlops_nb.artifacts.of_project import is_of_project, project_modules
 from mlops_nb.artifacts.reducing import has_hooks, quiet_reduce
 from mlops_nb.artifacts.store import ArtifactMissing, ArtifactStore, StoreUnwritable
 
@@ -88,6 +88,7 @@ __all__ = [
     "model_modules",
     "one_of_process",
     "pack",
+    "project_modules",
     "put_constant",
     "quiet_reduce",
     "read_signature",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from mlops_nb.handover import LINK
 from mlops_nb.steps import texts
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ def known_inputs(plan: Plan, folder: Path) -> tuple[str, ...]:
     for planned in plan.steps:
         seen, flow = planned.proven, planned.step.flow
         reads = {*(seen.reads_files if seen else flow.reads_files), *_named(planned.step, folder)}
-        found |= dict.fromkeys(sorted(name for name in reads - written if "{" not in name))
+        files = (name for name in reads - written if "{" not in name and not name.endswith(LINK))
+        found |= dict.fromkeys(sorted(files))
         written |= set(seen.writes_files if seen else flow.writes_files)
     return tuple(found)
 
@@ -38,7 +40,9 @@ def seen_inputs(plan: Plan, progress: Progress) -> Mapping[str, str]:
             continue
         written |= set(seen.writes_files)
         files: Mapping[str, str] = progress.parts.get(planned.name, {}).get("files", {})
-        found |= {name: digest for name, digest in files.items() if name not in written and name not in found}
+        found |= {
+            name: digest for name, digest in files.items() if name not in {*written, *found} and not name.endswith(LINK)
+        }
     return found
 
 

@@ -102,6 +102,9 @@ class Session(Protocol):
             Called with `started` or `done` and the cell's id.
         """
 
+    def let_end(self) -> None:
+        """Have the kernel end by itself when the session is over: it has something to do then."""
+
 
 @dataclass(frozen=True)
 class KernelSession:
@@ -129,6 +132,10 @@ class KernelSession:
         live = self.live
         kind = KernelKind("fork" if live.forked else "cold", live.why_cold, live.notice)
         return Ending(crashed, live.ended, bool(crashed) and live.fork_died, kind)
+
+    def let_end(self) -> None:
+        """Have the kernel end by itself."""
+        self.live.gentle = True
 
 
 @dataclass(frozen=True)
@@ -199,6 +206,8 @@ def run_notebook(  # noqa: PLR0913 - what a run of a notebook consists of
         return Outcome(ended=watch.why_cancelled, cancelled=True)
     ending = session.run(place, parameters, limits, on_cell)
     outcome = _outcome(json.loads(place.read_text(encoding="utf-8")), ending.ended, ending.crashed, watch)
+    if outcome.evidence.get("holds_back"):
+        session.let_end()
     return replace(outcome, fork_died=ending.fork_died, kernel=ending.kernel)
 
 

@@ -68,6 +68,10 @@ class Surroundings:
     seeds: Mapping[str, int] = field(default_factory=dict, hash=False)
     progress: Progress = field(default_factory=Progress)
 
+    def left_before(self, name: str) -> FilesLeft:
+        """Return what the steps before one left in files, and what it found itself, in a run that is gone on with."""
+        return self.precedent.as_found(name, self.progress.left_before(self.plan, name))
+
 
 _KINDS_OF_FILES = ("read", "written", "asked", "emptied", "timed", "dated")
 
@@ -109,7 +113,11 @@ def succeeded(  # noqa: PLR0913, PLR0917 - what a result consists of
         )
         for kind, found in ((kind, outcome.evidence[f"{kind}_files"]) for kind in _KINDS_OF_FILES)
     }
-    left = around.progress.left_before(around.plan, planned.name)
+    found = {
+        relative(path, context.folder, context.root): digest
+        for path, digest in outcome.evidence.get("found_files", {}).items()
+    }
+    left = replace(around.progress.left_before(around.plan, planned.name), found=found)
     files["read"] = sorted({*files["read"], *_modules_by_file(planned.step, state, outcome, context, left)})
     for path, is_new in _named(planned.step, context.folder, began):
         # Opened by a library in C, perhaps, where nobody sees it.
@@ -126,7 +134,8 @@ def succeeded(  # noqa: PLR0913, PLR0917 - what a result consists of
         reads_files=tuple(files["read"]),
         writes_files=tuple(files["written"]),
         # What it opened as well, it has not only asked for.
-        asks_files=tuple(sorted(set(files["asked"]) - set(files["read"]) - set(files["written"]))),
+        asks_files=tuple(sorted(set(files["asked"]) - set(files["read"]) - (set(files["written"]) - found.keys()))),
+        changes_files=tuple(sorted(found)),
         asks_times=around.progress.of_several_steps(around.plan, planned.name, files["timed"]),
         sets_times=tuple(sorted({*files["dated"], *with_times_of_their_own(written, context.folder, began)})),
         variables=tuple(sorted(set(outcome.evidence["variables"]) - set(planned.step.variables))),

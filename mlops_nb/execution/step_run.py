@@ -86,7 +86,7 @@ def run_step(name: str, around: Surroundings, *, again: str = "") -> None:
         raise StepHeld(message)
     state = around.progress.before(around.plan, name)
     proven = planned.proven or around.precedent.evidence(name, planned.source)
-    left = around.progress.left_before(around.plan, name)
+    left = around.left_before(name)
     parts = components(planned.step, state, around.context, proven, left)
     key = key_of(parts)
     # A first look at the plan may have found its inputs unknown; now they are there.
@@ -156,7 +156,7 @@ def _go_on_in(kernel: _Kernel, planned: PlannedStep, around: Surroundings) -> No
         state = around.progress.before(around.plan, step.name)
         if around.progress.status.get(step.name) is not None:
             around.log.reopen_step(around.run, step.name, text)
-        left = around.progress.left_before(around.plan, step.name)
+        left = around.left_before(step.name)
         parts = components(step.step, state, around.context, step.proven, left)
         why = f"it shares the kernel of `{planned.name}`"
         around.log.start_step(around.run, step.name, StepStart(key=key_of(parts), key_components=parts, reason=why))

@@ -1,9 +1,9 @@
 """What a step asks about files without opening them, and which variables and missing modules it looks for.
 
-No audit hook hears `os.stat`: in a step's kernel `os.stat`, `os.lstat` and `os.access` are callables that tell who
-listens of what is asked, and then ask. `os.environ` tells by the function with which it encodes a name, and of modules
-`ImportWatch` tells. Whether a question is the notebook's is seen from who asks: its cells, its modules, or a library on
-their behalf, but neither an import of a library nor the shell.
+No audit hook hears `os.stat`: in a step's kernel `os.stat`, `os.lstat`, `os.access` and `os.readlink` are callables
+that tell who listens of what is asked, and then ask. `os.environ` tells by the functions with which it encodes and
+decodes a name, and of modules `ImportWatch` tells. Whether a question is the notebook's is seen from who asks: its
+cells, its modules, or a library on their behalf, but neither an import of a library nor the shell.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from types import FrameType
 
-_ASKED_BY = ("stat", "lstat", "access")
+# Stands for all variables of the environment, those that will be there another time too.
+EVERY_VARIABLE = "*"
+_ASKED_BY = ("stat", "lstat", "access", "readlink")
 # Functions that ask of a path whether it is there, and what kind of thing it is.
 _WHETHER = frozenset(
     {
@@ -73,6 +75,8 @@ _KINDS = tuple(
         # A cell, and what magics and `exec` make of its text.
         (_Code.NOTEBOOKS, r"[/\\]ipykernel_\d+[/\\]|^<(ipython-input-|timed exec|timed eval|magic-timeit|string>)"),
         (_Code.ENVIRONMENT, rf"{_OWN}(os|_collections_abc)\.py$|^<frozen (os|_collections_abc)>"),
+        # What takes its values from a mapping that it is given, such as `os.environ`.
+        (_Code.ENVIRONMENT, rf"{_OWN}(string(\.py$|[/\\])|collections[/\\]__init__\.py$)"),
         (_Code.FILES, rf"{_OWN}shutil\.py$"),
         (_Code.STANDARD, rf"^<frozen |{_OWN}(?!.*-packages)"),
     )
@@ -190,6 +194,7 @@ def put_questions() -> None:
     environment: Any = os.environ
     if not isinstance(environment.encodekey, _EncodeKey):
         environment.encodekey = _EncodeKey(environment.encodekey)
+        environment.decodekey = _DecodeKey(environment.decodekey)
 
 
 class _EncodeKey:
@@ -203,6 +208,18 @@ class _EncodeKey:
         if told is not None and sys._getframe(1).f_code.co_name == "__getitem__":  # noqa: SLF001 - not set, not deleted
             told(name)
         return self._encode(name)
+
+
+class _DecodeKey:
+    """What `os.environ` calls with each name when it is gone through: it tells that all of them are asked for."""
+
+    def __init__(self, decode: Callable[[Any], str]) -> None:
+        self._decode = decode
+
+    def __call__(self, name: Any) -> str:
+        if _Told.variable is not None:
+            _Told.variable(EVERY_VARIABLE)
+        return self._decode(name)
 
 
 def path_asked(given: Any, folder: Any) -> str:

@@ -7,6 +7,7 @@ import re
 import sys
 import sysconfig
 from contextlib import suppress
+from importlib.util import source_from_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -110,6 +111,13 @@ def moved(event: str, arguments: tuple[Any, ...]) -> list[str]:
         else:
             paths.append(absolute(given))
     return paths
+
+
+def source_of(path: str) -> str:
+    """Return the source file of a compiled module."""
+    with suppress(ValueError):
+        return source_from_cache(path) if path.endswith(".pyc") else path
+    return path
 
 
 def opened(mode: Any, flags: int) -> tuple[bool, bool]:

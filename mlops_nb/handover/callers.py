@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
 import types
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlops_nb.handover.asked import is_the_notebooks
 from mlops_nb.handover.audit_events import PASSED_ON
@@ -19,8 +20,20 @@ if TYPE_CHECKING:
 
 # Who shows a line of a module's source, in a traceback say.
 _SHOWS_SOURCE = re.compile(r"[/\\](linecache|inspect)\.py$")
+_IMPORTS = re.compile(r"^<frozen (?!os>)|[/\\]importlib[/\\]|[/\\]importlib_metadata[/\\]|[/\\]pkg(util|_resources)\b")
+_PKGUTIL = re.compile(r"[/\\]pkgutil\.py$")
 _TOKENIZE = re.compile(r"[/\\]tokenize\.py$")
 _PACKAGE = f"{Path(__file__).resolve().parents[1]}{os.sep}"
+
+
+def looks_for_packages(folder: Any, frame: FrameType) -> bool:
+    """Say whether a folder is listed by an import or a look for a package's version.
+
+    What else lies in the folders of `sys.path` is nothing to the step. A package's own folder is listed by `pkgutil` on
+    behalf of a step that looks for plugins.
+    """
+    asks = frame.f_code.co_filename
+    return bool(_IMPORTS.search(asks)) and not (_PKGUTIL.search(asks) and os.fsdecode(folder) not in sys.path)
 
 
 def is_shown(frame: FrameType) -> bool:

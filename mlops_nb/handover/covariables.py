@@ -99,7 +99,8 @@ def freeze(
     process.roots.fleeting |= with_seen_ends(groups, oids)
     for group in groups:
         own = {name: oids[name] for name in group.names if name in oids}
-        if (group.names, group.fingerprint, tuple(sorted(own.items()))) not in known:
+        made = any(process.identities.is_new(held[name], process.namespace) for name in group.names)
+        if made or (group.names, group.fingerprint, tuple(sorted(own.items()))) not in known:
             others = {key: token for key, token in by_id.items() if token not in own.values()}
             values = {name: held[name] for name in group.names}
             problem = "" if keeps.isdisjoint(group.names) else CAME_BACK_DIFFERENT

@@ -19,7 +19,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ParamSpec
 
-from mlops_nb.artifacts import ArtifactStore, fingerprint
+from mlops_nb.artifacts import ArtifactStore, fingerprint, project_modules
 from mlops_nb.handover.ambient import (
     EARLY,
     KINDS,
@@ -34,6 +34,7 @@ from mlops_nb.handover.ambient import (
 from mlops_nb.handover.asked import put_questions
 from mlops_nb.handover.background import RUNNING, STILL_RUNS, children, running
 from mlops_nb.handover.covariables import Process, came_back_different, freeze, thaw, thaw_one, variables
+from mlops_nb.handover.found_first import found_in
 from mlops_nb.handover.hooks import spare_hooks
 from mlops_nb.handover.import_filters import IMPORT_FILTERS
 from mlops_nb.handover.kept import CHANGED_IN_PLACE, leave_to_import, told_of_changes
@@ -41,11 +42,10 @@ from mlops_nb.handover.launched import reaching_joblib
 from mlops_nb.handover.module_state import BOUND, MODULE
 from mlops_nb.handover.outside import Outside
 from mlops_nb.handover.patches import ACTIVE, PATCHES, STAYS_ACTIVE, Libraries, mock_is_active, of_modules
-from mlops_nb.handover.process_bound import ACTS_AT_ITS_END, end_quietly
+from mlops_nb.handover.process_bound import end_quietly
 from mlops_nb.handover.process_state import (
     HISTORY,
     NOBODY_LOOKED,
-    project_modules,
     read_process_state,
     write_process_state,
 )
@@ -301,8 +301,7 @@ def end(  # noqa: PLR0913 - what is known of a step
             *(Covariable((f"@library:{dotted}",), dotted, problem=CHANGED_IN_PLACE) for dotted in uncarried),
             *_running(session, namespace),
         )
-    if any(item.problem.endswith(ACTS_AT_ITS_END) for item in changed):
-        end_quietly(namespace)
+    holds_back = end_quietly(namespace, (item.problem for item in changed))
     held |= told | {name: None for item in changed for name in item.names if name not in held}
     before = session.state.by_name()
     delta = Delta(
@@ -316,6 +315,7 @@ def end(  # noqa: PLR0913 - what is known of a step
     evidence = {
         "delta": digest,
         **{f"{kind}_files": session.files.seen(getattr(session.files, kind), [root]) for kind in _KINDS_OF_FILES},
+        "found_files": found_in(session.files.found, session.files.written),
         # Folders that were taken away, or tried to be, and are there.
         "emptied_files": [path for path in session.files.seen(session.files.emptied, [root]) if Path(path).is_dir()],
         "variables": sorted(session.files.variables),
@@ -323,6 +323,7 @@ def end(  # noqa: PLR0913 - what is known of a step
         "in_workers": sorted(reaching_joblib(namespace)) if session.files.in_workers else [],
         "loaded_modules": session.files.loaded(),
         "outside": sorted(session.files.done),
+        "holds_back": holds_back,
         "seconds": {"thaw": session.seconds, "freeze": perf_counter() - started},
         "peak_memory_bytes": _peak_memory_bytes(),
     }

@@ -12,7 +12,6 @@ import re
 import sys
 from _thread import get_ident
 from contextlib import suppress
-from importlib.util import source_from_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,10 +35,19 @@ from mlops_nb.handover.audit_events import (
     is_path,
     moved,
     opened,
+    source_of,
 )
-from mlops_nb.handover.callers import is_shown, makes_unless_there, stats_of_entries, takes_a_folder_away
-from mlops_nb.handover.forked import Forked
+from mlops_nb.handover.callers import (
+    is_shown,
+    looks_for_packages,
+    makes_unless_there,
+    stats_of_entries,
+    takes_a_folder_away,
+)
+from mlops_nb.handover.found_first import found_in
+from mlops_nb.handover.heard import Heard
 from mlops_nb.handover.launched import SPAWNED, launched
+from mlops_nb.handover.links import LINK
 from mlops_nb.handover.opened_in_c import OpenedInC
 from mlops_nb.handover.places import Places
 
@@ -49,9 +57,6 @@ if TYPE_CHECKING:
 
 _SQLITE = "sqlite3.connect"
 _MAKES = "os.mkdir"
-# So many paths are told one by one; of more, the folders that they lie in.
-_MOST_ASKED = 1000
-_ASKS_MUCH = "asks for more paths outside of the project than can be told"
 # What takes away the name that comes first, there or not.
 _TAKES_AWAY = frozenset({"os.remove", "os.rmdir", "os.rename", "shutil.rmtree", "shutil.move"})
 # What has a time set, or keeps the one that it had under another name.
@@ -64,61 +69,20 @@ _SCANS = "os.scandir"
 _LISTS = frozenset({"os.listdir", _SCANS})
 _OF_FILES = _LISTS | {"open", _SQLITE, _LOADS}
 _HEARD = MOVES | NOT_FOLLOWED.keys() | _OF_FILES | {_STEP, _UNPICKLES, _IMPORTS_COMPILED}
-_IMPORTS = re.compile(r"^<frozen (?!os>)|[/\\]importlib[/\\]|[/\\]importlib_metadata[/\\]|[/\\]pkg(util|_resources)\b")
 _IMPORT_SYSTEM = re.compile(r"^<frozen (importlib|zipimport)|[/\\]importlib[/\\]_bootstrap")
-_PKGUTIL = re.compile(r"[/\\]pkgutil\.py$")
 _CODE = (".py", ".pyc", ".ipynb")
 
 
-def _looks_for_packages(folder: Any, frame: FrameType) -> bool:
-    """Say whether a folder is listed by an import or a look for a package's version.
-
-    What else lies in the folders of `sys.path` is nothing to the step. A package's own folder is listed by `pkgutil` on
-    behalf of a step that looks for plugins.
-    """
-    asks = frame.f_code.co_filename
-    return bool(_IMPORTS.search(asks)) and not (_PKGUTIL.search(asks) and os.fsdecode(folder) not in sys.path)
-
-
-def _source_of(path: str) -> str:
-    """Return the source file of a compiled module."""
-    with suppress(ValueError):
-        return source_from_cache(path) if path.endswith(".pyc") else path
-    return path
-
-
-_KINDS = (
-    *("read", "written", "asked", "imported", "emptied", "variables", "unpickled", "done"),
-    *("new", "used", "looked_through", "by_hand", "timed", "dated"),
-)
-
-
-class Outside:
+class Outside(Heard):
     """What the process did outside of itself; the hook cannot be removed, only muted."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._hooked = False
         self._in_c = OpenedInC(())
-        self._forked = Forked()
-        self._sinks: dict[str, set[str]] = {kind: set() for kind in _KINDS}
-        self.asked = self._sinks["asked"]
-        self.variables = self._sinks["variables"]
-        self.unpickled = self._sinks["unpickled"]
-        self.read = self._sinks["read"]
-        self.written = self._sinks["written"]
-        self.emptied = self._sinks["emptied"]
-        self.imported = self._sinks["imported"]
-        self.done = self._sinks["done"]
-        self._new = self._sinks["new"]
-        self._used = self._sinks["used"]
-        self._looked_through = self._sinks["looked_through"]
-        self._by_hand = self._sinks["by_hand"]
-        self.timed = self._sinks["timed"]
-        self.dated = self._sinks["dated"]
         self._launched = launched()
         self.in_workers = False
         self.listening = False
-        self._places = Places()
 
     def listen(self, folders: Iterable[str] = ()) -> None:
         """Begin anew: note every file opened from now on, also those that a library opens in C in these folders."""
@@ -165,32 +129,21 @@ class Outside:
         # That a folder is there is no news of one in which something was opened, nor of the one that the step is in.
         with suppress(OSError):
             there.add(os.path.join(os.getcwd(), "here"))  # noqa: PTH109, PTH118
-        self.asked -= self.read | {path for path in written if not self._passed(path)}
+        found = found_in(self.found, self.written)
+        self.asked -= self.read | {path for path in written if not self._passed(path) and path not in found}
         self.asked -= {str(above) for path in there for above in Path(path).parents}
         every = set(os.environ)
         if every <= self.variables:
             # It copied the environment, for a program say.
             self.variables -= every
 
-    def _forget(self) -> None:
-        for sink in self._sinks.values():
-            sink.clear()
-
-    def _note(self, kind: str, text: str) -> None:
-        """Note something, and tell the process that this one was forked from."""
-        sink = self._sinks[kind]
-        if text not in sink:
-            sink.add(text)
-            if self._forked.is_child:
-                self._forked.tell(kind, text)
-
     def _is_nobodys(self) -> bool:
         if self._forked.is_child:
             # It has no such thread, and another one may have its number.
             if self._forked.begins_anew():
                 self._forget()
-            return not self.listening
-        return not self.listening or get_ident() == self._in_c.thread
+            return not self.listening or get_ident() == self.looking
+        return not self.listening or get_ident() in {self._in_c.thread, self.looking}
 
     def _asks(self, question: str, given: Any, folder: Any) -> None:
         """Note what is asked for without being opened: whether it is there, or more, which only its content tells."""
@@ -205,6 +158,10 @@ class Outside:
             return
         whether = asked_by_notebook(question, frame)
         near = self._places.are_near(path)
+        if near and question == "readlink":
+            self._note_links([f"{self._leads(path, last=False)}{LINK}"] if is_by_hand(frame) else [])
+            return
+        path = self._leads(path, last=question != "lstat") if near and whether is not None else path
         # What a library asks for elsewhere is its own: settings, programs.
         if whether is None or not (near or is_by_hand(frame)):
             return
@@ -214,14 +171,6 @@ class Outside:
                 self._note("timed", path)
         else:
             self._note_asked(path, near=near)
-
-    def _note_asked(self, path: str, *, near: bool) -> None:
-        if len(self.asked) < _MOST_ASKED:
-            self._note("asked", path)
-        elif near:
-            self._note("read", os.path.dirname(path))  # noqa: PTH120
-        else:
-            self._note("done", _ASKS_MUCH)
 
     def _looks_for(self, module: str, folders: Iterable[str] | None, file: str | None) -> None:
         """Note where a module would have to lie that the notebook looks for, and where settings that it reads would."""
@@ -278,13 +227,14 @@ class Outside:
         if path.startswith("/proc/"):
             # Nobody's, and the way on which a forked process tells.
             return
+        path = self._leads(path)
         if event == "open":
-            self._opens(path, *opened(*arguments[1:3]), frame)
+            self._opens(path, arguments[1], *opened(*arguments[1:3]), frame)
         elif event == _SQLITE:
             # SQLite opens its file itself, and what a connection is used for nobody hears.
             self._uses(*database(arguments[0]))
         elif event in _LISTS:
-            self._note("looked_through" if _looks_for_packages(arguments[0], frame) else "read", path)
+            self._note("looked_through" if looks_for_packages(arguments[0], frame) else "read", path)
             for file in stats_of_entries(path, frame) if event == _SCANS else ():
                 if not self._is_of_its_own(file):
                     self._note("read", file)
@@ -300,7 +250,8 @@ class Outside:
         paths = moved(event, arguments)
         if event in _GIVES_A_TIME and self._is_given_a_time(event, arguments, paths):
             self.dated.update(paths)
-        for position, path in enumerate(paths):
+        for position, path in enumerate(self._leads(path, last=False) for path in paths):
+            self._finds(path)
             takes_away = position == 0 and event in _TAKES_AWAY
             if takes_away:
                 self._note("emptied", path)
@@ -312,12 +263,12 @@ class Outside:
             return any(arguments[1:3])
         return bool(paths) and (paths[0] not in self.written or paths[0] in self.dated)
 
-    def _opens(self, path: str, reads: bool, writes: bool, frame: FrameType) -> None:  # noqa: FBT001
+    def _opens(self, path: str, mode: Any, reads: bool, writes: bool, frame: FrameType) -> None:  # noqa: FBT001
         """Note an opened file; of one with code, whether a module was imported from it."""
         if path.endswith(_CODE):
             if _IMPORT_SYSTEM.search(frame.f_code.co_filename):
                 if not writes:
-                    self._note("imported", _source_of(path))
+                    self._note("imported", source_of(path))
                 return
             if not writes and is_shown(frame):
                 return
@@ -326,58 +277,11 @@ class Outside:
             return
         if path not in self._by_hand and self._places.is_hidden(path) and is_by_hand(frame):
             self._note("by_hand", path)
-        self._uses(path, reads, writes)
-
-    def _uses(self, path: str, reads: bool, writes: bool) -> None:  # noqa: FBT001 - as the helpers above return them
-        if reads:
-            self._note("read", path)
         if writes:
-            self.dated.discard(path)
-            self._writes(path)
-
-    def _writes(self, path: str, *, takes_away: bool = False, unless_there: bool = False) -> None:
-        """Note that a path is written; a folder that is made unless it is there ends with a slash."""
-        if path in self.written:
-            return
-        made = f"{path}{os.sep}"
-        if made not in self.written and not takes_away and not os.path.lexists(path):
-            self._note("new", path)
-        if unless_there:
-            self._note("written", made)
-        else:
-            self.written.discard(made)
-            self._note("written", path)
-
-    def _passed(self, path: str) -> bool:
-        """Say whether the step made a path, or a folder above it, and left nothing there."""
-        return not os.path.lexists(path) and self._is_of_its_own(path)
-
-    def _is_of_its_own(self, path: str) -> bool:
-        """Say whether the step made a path, or a folder above it."""
-        path = path.rstrip(os.sep)
-        while path not in self._new:
-            above = os.path.dirname(path)  # noqa: PTH120 - a text, as all of them here
-            if above == path:
-                return False
-            path = above
-        return True
-
-    def seen(self, sink: set[str], also_ignored: Iterable[str]) -> list[str]:
-        """Return what was opened, without the files of Python, its packages and the machine.
-
-        What the step itself made and took away again is nothing to the others either.
-        """
-        ignored, by_hand = tuple(also_ignored), self._by_hand
-        return sorted(
-            path
-            for path in sink
-            if path in self._used
-            or (
-                self._places.are_the_notebooks(path, ignored, by_hand)
-                # Of what it asked for before it made it, it was not there.
-                and (sink is self.asked or not self._passed(path))
-            )
-        )
+            self._finds(path, mode if isinstance(mode, str) else "")
+        elif path in self.added:
+            self._note("found", self.added[path])
+        self._uses(path, reads, writes)
 
     def loaded(self) -> dict[str, str]:
         """Return the source file of each loaded module that is not of Python, its packages or the machine."""

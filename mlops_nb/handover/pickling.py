@@ -88,6 +88,15 @@ class Identities:
             self.learn(known, function)
         return known
 
+    def is_new(self, value: Any, namespace: Mapping[str, Any]) -> bool:
+        """Say whether this is a function of the notebook's that no step before has met: it may look like one."""
+        return (
+            type(value) is types.FunctionType
+            and value.__globals__ is namespace
+            and value not in self._tokens
+            and stateless(value)
+        )
+
     def learn(self, token: str, function: types.FunctionType) -> types.FunctionType:
         """Return the function that already stands for the token, or let this one stand for it."""
         kept = self._by_token.setdefault(token, function)

@@ -15,8 +15,7 @@ from typing import Any
 
 import cloudpickle
 
-from mlops_nb.artifacts import MADE, implementations, is_of_project
-from mlops_nb.handover.process_state import project_modules
+from mlops_nb.artifacts import MADE, implementations, is_of_project, project_modules
 
 
 def state_of(function: types.FunctionType) -> dict[str, Any]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import atexit
+import dis
 import gc
+import io
 import sys
 import types
+import weakref
 from typing import TYPE_CHECKING, Any
 
-from mlops_nb.artifacts import has_hooks, is_of_project, made_by_hand
+from mlops_nb.artifacts import has_hooks, is_of_project, made_by_hand, project_modules
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 class CannotLeaveProcess(Exception):  # noqa: N818 - told to the caller as a fact
@@ -20,6 +23,10 @@ class CannotLeaveProcess(Exception):  # noqa: N818 - told to the caller as a fac
 
 # How the reason ends why an object stays in its process whose end runs the notebook's code.
 ACTS_AT_ITS_END = "when it ends, and each copy would"
+_HELD_BACK = f"writes what it holds back {ACTS_AT_ITS_END}"
+_GENERATORS = {types.GeneratorType: "gi_frame", types.AsyncGeneratorType: "ag_frame"}
+_FILES = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
+_TEMPORARY = frozenset({"TemporaryDirectory", "_TemporaryFileWrapper", "SpooledTemporaryFile"})
 
 
 # Types that pickle refuses, or worse, accepts and gives back as something else.
@@ -75,13 +82,40 @@ def check(value: Any, namespace: Mapping[str, Any]) -> None:
         message = f"a {kind.__name__} is a mock, and would come back as another"
     elif has_hooks(kind, namespace):
         message = f"{kind.__name__} says itself what pickle sees of it, so a copy may be another"
+    elif acts := _acts(value, namespace):
+        message = f"a {kind.__name__} {acts} {ACTS_AT_ITS_END}"
     elif kind.__name__ in _BOUND_TO_PROCESS and kind.__module__ in _BOUND_TO_PROCESS[kind.__name__]:
         message = f"a {kind.__name__} lives in its process only"
-    elif acts_at_its_end(kind, namespace):
-        message = f"a {kind.__name__} runs its `__del__` {ACTS_AT_ITS_END}"
     else:
         return
     raise CannotLeaveProcess(message)
+
+
+def _acts(value: Any, namespace: Mapping[str, Any]) -> str:
+    """Return what an object does when it ends, once, where the notebook ends it; nothing for most."""
+    kind = type(value)
+    if kind in _FILES:
+        return "writes what it holds back" if not value.closed and value.writable() else ""
+    return _acts_before_the_process_ends(value, kind, namespace)
+
+
+def _acts_before_the_process_ends(value: Any, kind: type, namespace: Mapping[str, Any]) -> str:
+    """Return what an object does when it ends that must not be done only because its process does."""
+    if kind in _GENERATORS:
+        return "leaves its `try` or `with`" if _is_within(getattr(value, _GENERATORS[kind]), namespace) else ""
+    if kind.__module__ == "tempfile" and kind.__name__ in _TEMPORARY:
+        return "takes away what it made"
+    return "runs its `__del__`" if acts_at_its_end(kind, namespace) else ""
+
+
+def _is_within(frame: types.FrameType | None, namespace: Mapping[str, Any]) -> bool:
+    """Say whether a generator of the notebook or the project has begun, and has code for the case that it is ended."""
+    if frame is None or not frame.f_code.co_exceptiontable or frame.f_lasti < 0:
+        return False
+    begun = any(
+        order.offset <= frame.f_lasti and order.opname == "YIELD_VALUE" for order in dis.get_instructions(frame.f_code)
+    )
+    return begun and (frame.f_globals is namespace or is_of_project(str(frame.f_globals.get("__name__"))))
 
 
 def acts_at_its_end(kind: type, namespace: Mapping[str, Any]) -> bool:
@@ -125,15 +159,40 @@ def _check_exception(error: BaseException, namespace: Mapping[str, Any]) -> None
         raise CannotLeaveProcess(message)
 
 
-def end_quietly(namespace: Mapping[str, Any]) -> None:
-    """See to it that what has not ended when this process does acts no more: the notebook goes on elsewhere."""
-    atexit.unregister(_keep)
-    atexit.register(_keep, namespace)
+def end_quietly(namespace: Mapping[str, Any], problems: Iterable[str]) -> bool:
+    """See to it that what has not ended when this process does acts no more: the notebook goes on elsewhere.
+
+    Parameters
+    ----------
+    namespace
+        The notebook's.
+    problems
+        Why its variables cannot leave the process.
+
+    Returns
+    -------
+    bool
+        Whether the process must be let end by itself: a file still holds back what was written to it, or the notebook,
+        or a module of the project, knows how to be called back then.
+    """
+    acting = [problem for problem in problems if problem.endswith(ACTS_AT_ITS_END)]
+    if acting:
+        atexit.unregister(_keep)
+        atexit.register(_keep, namespace)
+    spaces = (namespace, *(vars(module) for _, module in project_modules()))
+    called_back = any(
+        value is atexit or value is atexit.register or value is weakref.finalize
+        for names in spaces
+        for value in list(names.values())
+    )
+    return called_back or any(problem.endswith(_HELD_BACK) for problem in acting)
 
 
 def _keep(namespace: Mapping[str, Any]) -> None:
     import ctypes
 
     for value in gc.get_objects():
-        if acts_at_its_end(type(value), namespace):
+        if _acts_before_the_process_ends(value, type(value), namespace):
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(value))
+            if type(value).__name__ == "TemporaryDirectory":
+                value._finalizer.detach()  # noqa: SLF001 - Python calls it at the end whoever holds the object

@@ -10,12 +10,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from mlops_nb.artifacts import is_of_project
 from mlops_nb.handover.kept import KEPT, read_kept, take_over
 from mlops_nb.handover.patches import PATCHES, Libraries, of_modules, read_patches, write_patches
 
 if TYPE_CHECKING:
-    import types
     from collections.abc import Iterable
 
 FIGURES = "@figures"
@@ -139,20 +137,3 @@ def _write_shown(shell: Any, found: dict[str, Any]) -> None:
         setattr(hook, key, held["shown"][0] if held["shown"] else namespace[key])
         # Where the notebook has bound the variable, it is not what was put there.
         hidden[key] = namespace[key] if held["put"] else object()
-
-
-# Of the loaded modules those that belong to others: that is asked of thousands several times a step.
-_OF_OTHERS: dict[str, types.ModuleType] = {}
-
-
-def project_modules() -> list[tuple[str, types.ModuleType]]:
-    """Return the loaded modules that belong to the person's project: code beside the notebook may hold state."""
-    found: list[tuple[str, types.ModuleType]] = []
-    for name, module in list(sys.modules.items()):
-        if _OF_OTHERS.get(name, found) is module:
-            continue
-        if is_of_project(name):
-            found.append((name, module))
-        elif getattr(module, "__file__", None) is not None:
-            _OF_OTHERS[name] = module
-    return found

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from mlops_nb.artifacts import fingerprint, fingerprint_if_known, is_of_project
+from mlops_nb.artifacts import fingerprint, fingerprint_if_known, is_of_project, project_modules
 from mlops_nb.handover.asked import tell_of_module
 from mlops_nb.handover.changed_places import in_words
 from mlops_nb.handover.groups import UNKNOWN
@@ -31,7 +31,6 @@ from mlops_nb.handover.module_state import (
     print_of_part,
 )
 from mlops_nb.handover.object_state import notebook_namespace, print_of
-from mlops_nb.handover.process_state import project_modules
 from mlops_nb.handover.reached import reached_from
 
 if TYPE_CHECKING:

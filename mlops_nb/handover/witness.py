@@ -16,6 +16,7 @@ from mlops_nb.artifacts import ArtifactStore, CannotFingerprint, Trace, fingerpr
 from mlops_nb.handover.ambient import KINDS, STREAMS, Baseline, streams_kept
 from mlops_nb.handover.covariables import described, variables
 from mlops_nb.handover.groups import deeply
+from mlops_nb.handover.process_bound import ACTS_AT_ITS_END, end_quietly
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -53,6 +54,8 @@ def tell(label: str, numbers_to: str = "") -> None:
         # What could not be handed to this kernel, with the reason.
         "absent": dict(getattr(getattr(shell, _KEPT, None), "absent", {})),
     }
+    # As in a step's kernel: what has not ended by now does nothing more.
+    end_quietly(namespace, (ACTS_AT_ITS_END,))
     publish_display_data({CONTENTS_MIME: json.loads(json.dumps(told)), "text/plain": ""})  # type: ignore[no-untyped-call]
 
 

@@ -15,7 +15,15 @@ from mlops_nb.pipeline import SCHEMAS, DataflowLock, KeyContext, Precedent, last
 from mlops_nb.pipeline.lock import FILE as LOCK_FILE
 from mlops_nb.pipeline.settings_file import SETTINGS_FILE, read_notify_section, read_pipeline_settings
 from mlops_nb.project import Project, find_project
-from mlops_nb.steps import ParameterValue, Step, StepGraph, read_steps, resolve_parameters
+from mlops_nb.steps import (
+    ParameterValue,
+    Step,
+    StepGraph,
+    import_folders,
+    read_steps,
+    resolve_parameters,
+    written_modules,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -98,8 +106,21 @@ def read(notebook: Path | str | Notebook) -> Pipeline:
     project = find_project(loaded.path)
     graph = read_steps(loaded)
     configured, overrides = read_pipeline_settings(project.pipeline(loaded.name), graph)
-    graph = read_steps(loaded, overrides) if overrides else graph
+    modules = _own_modules(graph, project)
+    graph = read_steps(loaded, overrides, modules) if overrides or modules else graph
     return _with_imports_checked(Pipeline(project, _with_kernel_looked_up(graph), configured))
+
+
+def _own_modules(graph: StepGraph, project: Project) -> dict[str, str]:
+    """Return the text of the project's modules that the notebook imports, by dotted name, as far as they are found."""
+    from mlops_nb.snapshot import module_files
+
+    folder = graph.notebook.path.absolute().parent
+    added = [folder / place for step in graph.steps for cell in step.cells for place in import_folders(cell)]
+    imports = {name for step in graph.steps for name in step.flow.imports}
+    files = module_files(sorted(imports), list(dict.fromkeys([folder, project.root, *added])))
+    found = {name: path.read_text("utf-8", errors="replace") for name, path in files.items()}
+    return found | written_modules(cell for step in graph.steps for cell in step.cells)
 
 
 def _with_kernel_looked_up(graph: StepGraph) -> StepGraph:

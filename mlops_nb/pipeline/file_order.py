@@ -12,6 +12,8 @@ import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mlops_nb.handover import LINK
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -32,9 +34,12 @@ class FileUse:
     @staticmethod
     def of(reads: Iterable[str], writes: Iterable[str], asks: Iterable[str] = ()) -> FileUse:
         """Return the use that these paths are."""
-        written = list(writes)
+        written = [path.removesuffix(LINK) for path in writes]
+        read = list(reads)
+        # Where a link leads is told by who makes the link.
+        links = [path.removesuffix(LINK) for path in read if path.endswith(LINK)]
         return FileUse(
-            frozenset(map(posixpath.normpath, reads)),
+            frozenset(map(posixpath.normpath, (*read, *links))),
             frozenset(posixpath.normpath(path) for path in written if not path.endswith("/")),
             frozenset(posixpath.normpath(path) for path in written if path.endswith("/")),
             frozenset(map(posixpath.normpath, asks)),

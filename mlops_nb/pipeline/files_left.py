@@ -11,6 +11,7 @@ import posixpath
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mlops_nb.handover import LINK, link_target
 from mlops_nb.snapshot import file_hash, listing_hash
 
 if TYPE_CHECKING:
@@ -29,13 +30,26 @@ FOLDER = "folder"
 
 def file_hashes(files: Iterable[str], folder: Path) -> dict[str, str]:
     """Return the content hash of each file; templates with unknown parts are left to the evidence."""
-    return {name: file_hash(folder / name) for name in sorted(files) if "{" not in name}
+    return {name: _state(name, folder) for name in sorted(files) if "{" not in name}
 
 
 def written_hashes(files: Iterable[str], folder: Path) -> dict[str, str]:
-    """Return the content hash of each file that a step wrote and that is there; a folder is there or not."""
-    found = file_hashes(files, folder)
+    """Return the content hash of each file that a step wrote and that is there; a folder is there or not.
+
+    Of a symbolic link it is also told where it leads, under its name with `LINK` behind it.
+    """
+    names = list(files)
+    links = {f"{name}{LINK}" for name in names if not name.endswith(LINK) and link_target(str(folder / name))}
+    found = file_hashes({*names, *links}, folder)
     return {name: _of_itself(digest) for name, digest in found.items() if digest != GONE}
+
+
+def _state(name: str, folder: Path) -> str:
+    """Return the hash of what a file holds, or where a link leads."""
+    if not name.endswith(LINK):
+        return file_hash(folder / name)
+    target = link_target(str(folder / name.removesuffix(LINK)))
+    return f"leads to {target}" if target else GONE
 
 
 def _of_itself(digest: str) -> str:
@@ -47,16 +61,19 @@ class FilesLeft:
     """What the steps so far left: the hash of each file, `missing` for one that they removed.
 
     `emptied` are the folders that one of them emptied: what lies there is what was written since. `of_steps` are the
-    files that steps left in earlier runs, those to come too.
+    files that steps left in earlier runs, those to come too. `found` is what a step that has run since found in files
+    that it has changed.
     """
 
     hashes: Mapping[str, str] = field(default_factory=dict, hash=False)
     emptied: frozenset[str] = frozenset()
     of_steps: frozenset[str] = frozenset()
+    found: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def after(self, written: Iterable[str], recorded: Mapping[str, str], emptied: Iterable[str] = ()) -> FilesLeft:
         """Return what is left after a step that wrote these paths, of which it left those with a hash."""
-        gone = [posixpath.normpath(path) for path in written if path not in recorded]
+        every = [*written, *(link for path in written if (link := f"{posixpath.normpath(path)}{LINK}") in self.hashes)]
+        gone = [posixpath.normpath(path) for path in every if path not in recorded]
         anew = frozenset(map(posixpath.normpath, emptied))
         kept = {
             path: digest
@@ -106,8 +123,10 @@ class FilesLeft:
                 found[name] = known
             elif self.emptied_above(path) and (folder / name).is_dir():
                 found[name] = self._listing(path, folder)
+            elif path in self.found:
+                found[name] = self.found[path]
             elif "{" not in name and (path not in own or (folder / name).is_dir()):
-                found[name] = file_hash(folder / name)
+                found[name] = _state(name, folder)
         return found
 
     def asked(self, names: Iterable[str], written: Iterable[str], folder: Path) -> dict[str, str]:
@@ -118,6 +137,8 @@ class FilesLeft:
             path = posixpath.normpath(name)
             if known := self.left_as(path):
                 found[name] = known
+            elif path in self.found:
+                found[name] = GONE if self.found[path] == GONE else FILE
             elif path not in own:
                 found[name] = _kind(folder / name)
         return found
@@ -137,7 +158,7 @@ class FilesLeft:
     def differing(self, use: FileUse, folder: Path) -> list[str]:
         """Return those of the files that a step uses which are not any more what the steps so far left."""
         return [
-            *(path for path in sorted(use.reads) if (known := self.known(path)) and file_hash(folder / path) != known),
+            *(path for path in sorted(use.reads) if (known := self.known(path)) and _state(path, folder) != known),
             *(path for path in sorted(use.asked) if (kind := self.left_as(path)) and _kind(folder / path) != kind),
         ]
 
@@ -188,8 +209,12 @@ class WrittenFiles:
             for path in outcome.get("evidence", {}).get("writes_files", ()):
                 if path not in recorded:
                     written = {
-                        other: digest for other, digest in written.items() if not f"{other}/".startswith(f"{path}/")
+                        other: digest
+                        for other, digest in written.items()
+                        if not f"{other.removesuffix(LINK)}/".startswith(f"{path}/")
                     }
+                elif f"{path}{LINK}" not in recorded:
+                    written.pop(f"{path}{LINK}", None)
             written.update(recorded)
         self._changed = set(changed(written, folder))
 
@@ -206,7 +231,7 @@ class WrittenFiles:
         emptied = hit.outcome.get("emptied", ())
         self.left = self.left.after(written, recorded, emptied)
         self._emptiers |= dict.fromkeys(map(posixpath.normpath, emptied), step)
-        self._writers |= dict.fromkeys(map(posixpath.normpath, written), step)
+        self._writers |= dict.fromkeys(map(posixpath.normpath, (*written, *recorded)), step)
 
     def runs(self, step: str, use: FileUse, *, surely: bool) -> None:
         """Take note of a step that is to run, or may have to."""

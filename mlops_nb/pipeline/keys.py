@@ -19,7 +19,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops_nb.handover import STREAMS, State
+from mlops_nb.handover import EVERY_VARIABLE, STREAMS, State
 from mlops_nb.pipeline.files_left import FilesLeft
 from mlops_nb.pipeline.schema_files import schema_part
 from mlops_nb.snapshot import module_closure
@@ -34,6 +34,12 @@ if TYPE_CHECKING:
     from mlops_nb.steps.step import Step
 
 SCHEME = 3
+# What shells, terminals, desktops and test runners set for each session or program anew.
+_OF_TERMINALS = re.compile(
+    r"_$|(OLD)?PWD$|SHLVL$|TERM|COLORTERM$|COLUMNS$|LINES$|WINDOW|DISPLAY$|WAYLAND_|XAUTHORITY$|SSH_|TMUX|STY$|DBUS_|XDG_"
+    r"|GPG_|VTE_|PS\d$|PROMPT|LS_COLORS$|LESS|HIST|INVOCATION_ID$|JOURNAL_STREAM$|SYSTEMD_|GNOME_|DESKTOP_|KDE_|VSCODE_"
+    r"|ITERM_|JPY_|JUPYTER|PYTEST_|CONDA_(PROMPT|SHLVL)|PYDEVD_"
+)
 NOTHING_LEFT = FilesLeft()
 
 
@@ -136,7 +142,9 @@ def components(
     seen = evidence or step.flow
     imported = context.imported(step)
     # Of a notebook the imported step alone counts, not its outputs or its other steps.
-    asked = left.asked(evidence.asks_files, evidence.writes_files, context.folder) if evidence else {}
+    # What it changes itself it finds as it is now.
+    written = set(seen.writes_files) - set(evidence.changes_files if evidence else ())
+    asked = left.asked(evidence.asks_files, written, context.folder) if evidence else {}
     covered = {posixpath.normpath(name.rpartition(": ")[0]) for name in imported}
     return {
         "scheme": SCHEME,
@@ -148,18 +156,21 @@ def components(
         "ambient": {
             kind: item.fingerprint for kind, item in state.ambient.items() if kind not in STREAMS or kind in streams
         },
-        "variables": {
-            name: _short(context.variables.get(name))
-            for name in sorted({*step.variables, *(evidence.variables if evidence else ())})
-        },
+        "variables": {name: _short(context.variables.get(name)) for name in _variables(step, evidence, context)},
         "modules": module_closure(modules_of(step, state), [context.folder, context.root]),
-        "files": left.read(
-            (name for name in seen.reads_files if name not in covered), seen.writes_files, context.folder
-        ),
+        "files": left.read((name for name in seen.reads_files if name not in covered), written, context.folder),
         # Where there is none there is no such part, so that other steps keep their keys.
         **({"asked": asked} if asked else {}),
         **({"imported": dict(imported)} if imported else {}),
     } | schema_part(step, context.schemas)
+
+
+def _variables(step: Step, evidence: StepEvidence | None, context: KeyContext) -> list[str]:
+    """Return the variables of the environment that a step looks up; of all, those that no terminal sets by itself."""
+    names = {*step.variables, *(evidence.variables if evidence else ())}
+    if EVERY_VARIABLE in names:
+        names |= {name for name in context.variables if not _OF_TERMINALS.match(name)}
+    return sorted(names - {EVERY_VARIABLE})
 
 
 def _short(value: str | None) -> str:

@@ -31,7 +31,8 @@ class StepEvidence:
 
     `source` identifies the code that did it. `reads` and `writes` are variables, ambient kinds among them as `@kind`;
     `streams` the random streams it drew from; files are relative to the notebook's folder where they lie below the
-    project, and `asks_files` are those that it looked for without opening them; `asks_times` are those of several steps
+    project, and `asks_files` are those that it looked for without opening them; `changes_files` are
+    those that it wrote after it had read them, or looked for them; `asks_times` are those of several steps
     of which it asked how old they are, and `sets_times` those that it wrote and that are older or younger than that;
     `variables` are those of the environment that it looked up, and `unpickles` the notebook's names that a pickle
     refers to, unless its text has them; `stays` are variables that could not leave the process, with the reason;
@@ -45,6 +46,7 @@ class StepEvidence:
     reads_files: tuple[str, ...] = ()
     writes_files: tuple[str, ...] = ()
     asks_files: tuple[str, ...] = ()
+    changes_files: tuple[str, ...] = ()
     asks_times: tuple[str, ...] = ()
     sets_times: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()

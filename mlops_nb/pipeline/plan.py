@@ -172,7 +172,8 @@ def make_plan(  # noqa: PLR0913 - what a plan depends on
         parts: dict[str, Any] = {}
         key, hit, because = "", None, ""
         if not blocked:
-            parts = components(step, state, context, proven or precedent.evidence(step.name, source), files.left)
+            left = precedent.as_found(step.name, files.left)
+            parts = components(step, state, context, proven or precedent.evidence(step.name, source), left)
             key = key_of(parts)
             because = "it is run anew, as asked" if fresh else files.stale(step.name)
             because = forced.get(step.name, because)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import ArtifactMissing, CorruptArtifact
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from mlops_nb.artifacts import ArtifactStore
     from mlops_nb.metadata import MetadataStore, RunRecord, StepRun
+    from mlops_nb.pipeline.files_left import FilesLeft
     from mlops_nb.steps.step import Step
 
 _DONE = frozenset({"succeeded", "cached"})
@@ -97,6 +99,18 @@ class Precedent:
         last = self.last.get(step)
         seen = last.outcome.get("evidence") if last is not None and last.version == source else None
         return evidence_from(seen, source) if seen else None
+
+    def as_found(self, step: str, left: FilesLeft) -> FilesLeft:
+        """Return what steps left in files, as a step found it that the run had finished which is gone on with.
+
+        What it has changed itself it would find changed now, and change once more.
+        """
+        done = self._done.get(step)
+        if done is None:
+            return left
+        parts = {**done.key_components.get("asked", {}), **done.key_components.get("files", {})}
+        changed = evidence_from(done.outcome.get("evidence", {})).changes_files
+        return replace(left, found={path: parts[path] for path in changed if path in parts})
 
     def intact(self, past: StepRun) -> bool:
         """Say whether all that a past step run left can still be read; `because` tells what cannot."""

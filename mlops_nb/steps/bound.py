@@ -78,8 +78,19 @@ _OF_PROCESS = {
 _TRACEBACK_MAGICS = frozenset({"debug", "tb"})
 
 
-def bindings(cell: Cell, aliases: Mapping[str, str]) -> tuple[Place, ...]:
-    """Return where a cell changes its process in a way that stays there."""
+def bindings(cell: Cell, aliases: Mapping[str, str], own: Mapping[str, str] | None = None) -> tuple[Place, ...]:
+    """Return where a cell changes its process in a way that stays there.
+
+    Parameters
+    ----------
+    cell
+        The cell.
+    aliases
+        The names that imports bind.
+    own
+        By dotted name, what of the project's own modules does so, and by what (`own_code.binding_code`).
+    """
+    own = own or {}
     managed = {
         id(item.context_expr)
         for node in ast.walk(tree_with_magics(cell.source))
@@ -92,17 +103,24 @@ def bindings(cell: Cell, aliases: Mapping[str, str]) -> tuple[Place, ...]:
             dotted = dotted_name(node.func, aliases)
             if dotted in BINDING_UNLESS_WITH:
                 return dotted
+        if own and (what := own.get(dotted_name(node, aliases))):
+            return what
         return _binds(node, aliases) or _leaves_running(node, aliases) or _sets_of_library(node, aliases)
 
     return _found(cell, told)
 
 
-def binding_functions(functions: Mapping[str, ast.AST], aliases: Mapping[str, str]) -> dict[str, str]:
-    """Return those of the functions that change the process for good when somebody calls them, and by what."""
+def binding_functions(
+    functions: Mapping[str, ast.AST], aliases: Mapping[str, str], own: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return those of the functions and classes that change the process for good when somebody uses them, and by what.
+
+    The parameters are those of `bindings`.
+    """
     found = {
         name: places[0].what
         for name, node in functions.items()
-        if (places := bindings(Cell("", 0, "code", ast.unparse(node)), aliases))
+        if (places := bindings(Cell("", 0, "code", ast.unparse(node)), aliases, own))
     }
     return with_callers(found, functions)
 

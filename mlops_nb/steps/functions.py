@@ -1,4 +1,4 @@
-"""The functions that a notebook's cells define at their top, and which of them call which."""
+"""The functions and classes that a notebook's cells define at their top, and which of them call which."""
 
 from __future__ import annotations
 
@@ -21,6 +21,12 @@ def functions_of(cells: Iterable[Cell]) -> dict[str, ast.AST]:
     return {
         node.name: node for cell in cells for node in tree_with_magics(cell.source).body if isinstance(node, FUNCTIONS)
     }
+
+
+def classes_of(cells: Iterable[Cell]) -> dict[str, ast.AST]:
+    """Return the classes that the cells define at their top, by name."""
+    trees = (tree_with_magics(cell.source) for cell in cells)
+    return {node.name: node for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)}
 
 
 def with_callers(found: Mapping[str, _T], functions: Mapping[str, ast.AST]) -> dict[str, _T]:

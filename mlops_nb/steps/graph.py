@@ -30,10 +30,12 @@ from mlops_nb.notebook import (
 )
 from mlops_nb.steps.bound import binding_functions, bindings, calls_binding, identities, not_done_again
 from mlops_nb.steps.checks import check_file, check_names, check_outputs, check_prev
+from mlops_nb.steps.edges import edges_of
 from mlops_nb.steps.flow import Flow, Place
-from mlops_nb.steps.functions import functions_of
+from mlops_nb.steps.functions import classes_of, functions_of
 from mlops_nb.steps.names import read_flow
 from mlops_nb.steps.once import does_more, once
+from mlops_nb.steps.own_code import binding_code, star_names
 from mlops_nb.steps.parameters import Parameter, read_parameters
 from mlops_nb.steps.patches import changed_in_place, patched, setting
 from mlops_nb.steps.step import BUILTINS, Edge, Step
@@ -84,7 +86,11 @@ class StepGraph:
         return tuple(dict.fromkeys(edge.source for edge in self.edges if edge.target == name))
 
 
-def read_steps(notebook: Notebook, overrides: Mapping[str, Mapping[str, Any]] | None = None) -> StepGraph:
+def read_steps(
+    notebook: Notebook,
+    overrides: Mapping[str, Mapping[str, Any]] | None = None,
+    modules: Mapping[str, str] | None = None,
+) -> StepGraph:
     """Read a notebook's steps; every problem comes back as a diagnostic, none is raised.
 
     Parameters
@@ -93,6 +99,8 @@ def read_steps(notebook: Notebook, overrides: Mapping[str, Mapping[str, Any]] | 
         The notebook.
     overrides
         Settings by step name that win over the cells' own (the pipeline's settings file), validated before.
+    modules
+        The text of the project's own modules that the notebook imports, by dotted name.
     """
     found: list[Diagnostic] = check_file(notebook)
     if notebook.language not in {"python", "ipython"}:
@@ -119,9 +127,9 @@ def read_steps(notebook: Notebook, overrides: Mapping[str, Mapping[str, Any]] | 
         ]
     )
     found += wrong
-    steps, wrong = _steps(parts, flows, overrides or {}, _numbers(notebook))
+    steps, wrong = _steps(parts, flows, overrides or {}, _numbers(notebook), modules or {})
     found += wrong
-    edges = _edges(steps)
+    edges = edges_of(steps)
     found += check_names(steps, left_out)
     found += check_prev(steps, tagged)
     found += check_outputs(steps)
@@ -231,6 +239,7 @@ def _steps(
     flows: dict[str, Flow],
     overrides: Mapping[str, Mapping[str, Any]],
     numbers: Mapping[str, int],
+    modules: Mapping[str, str],
 ) -> tuple[list[Step], list[Diagnostic]]:
     found: list[Diagnostic] = []
     steps: list[Step] = []
@@ -250,7 +259,9 @@ def _steps(
     aliases = {name: held for flow in flows.values() for name, held in flow.aliases.items()}
     tagged = [cell for part in parts for cell, tags in zip(part.cells, part.tags, strict=True) if tags.role in PRELUDE]
     in_prelude = functions_of(tagged)
-    binding = binding_functions(in_prelude, aliases)
+    own_code = binding_code(modules)
+    of_modules = aliases | star_names([star for flow in flows.values() for star in flow.stars], own_code)
+    binding = binding_functions(in_prelude | classes_of(tagged), of_modules, own_code)
     done_once = {cell.id: places for cell in tagged if (places := once(cell, aliases, in_prelude))}
     functions = setting(functions_of(cell for part in parts for cell in part.cells))
     # What writes files that the text names is not replayed either.
@@ -288,7 +299,7 @@ def _steps(
                     place
                     for cell in part.cells
                     for place in (
-                        *bindings(cell, aliases),
+                        *bindings(cell, of_modules, own_code),
                         *calls_binding(cell, binding),
                         *(
                             _more_than(done_once.get(cell.id, ()), cell, flows[cell.id])
@@ -350,43 +361,3 @@ def _metrics(part: _Part, flows: dict[str, Flow]) -> tuple[str, ...]:
             flow = flows[cell.id]
             names |= dict.fromkeys(name for name in (*flow.uses, *flow.defines) if name not in BUILTINS)
     return tuple(names)
-
-
-def _edges(steps: Sequence[Step]) -> list[Edge]:
-    writer: dict[str, str] = {}
-    latest: dict[str, str] = {}
-    edges: list[Edge] = []
-    bodies: dict[str, frozenset[str]] = {}
-    barrier = ""
-    for position, step in enumerate(steps):
-        by_source: dict[str, list[str]] = {}
-        if step.flow.barrier:
-            # It may read anything: everything before it comes before it.
-            by_source.update({before.name: [] for before in steps[:position]})
-        elif barrier:
-            by_source[barrier] = []
-        for name in sorted(_with_bodies(step.reads, bodies)):
-            if name in writer and writer[name] != step.name:
-                by_source.setdefault(writer[name], []).append(name)
-        for name in step.prev:
-            if name in latest:
-                by_source.setdefault(latest[name], [])
-        edges += [Edge(source, step.name, tuple(names)) for source, names in by_source.items()]
-        bodies.update(step.flow.calls)
-        writer |= dict.fromkeys(step.writes, step.name)
-        latest[step.tag] = step.name
-        if step.flow.barrier:
-            barrier = step.name
-    return edges
-
-
-def _with_bodies(names: Iterable[str], bodies: Mapping[str, frozenset[str]]) -> set[str]:
-    """Return the names and, for functions among them, what their bodies read."""
-    wanted: set[str] = set()
-    waiting = list(names)
-    while waiting:
-        name = waiting.pop()
-        if name not in wanted:
-            wanted.add(name)
-            waiting += bodies.get(name, ())
-    return wanted

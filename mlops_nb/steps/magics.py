@@ -97,7 +97,7 @@ def of_cell(name: str, line: str, body: str) -> Magic:
     if name in _TIMED:
         return Magic(code=body, code_line=1, apart=True, setup=_without_options(line))
     if name == "capture":
-        return Magic(code=body, code_line=1, defines=tuple(word for word in words[:1] if word.isidentifier()))
+        return Magic(code=body, code_line=1, defines=tuple(word for word in words if word.isidentifier()))
     if name in _AROUND_BODY:
         return Magic(code=body, code_line=1)
     if name in {"writefile", "file"}:

@@ -89,6 +89,9 @@ class _Forked:
         answer = self.sessions.ask(run=self.number, place=str(place), given=given)
         return Ending("" if answer["done"] else "its shell died")
 
+    def let_end(self) -> None:
+        """Let it end as it does; what is written only then, tests with kernels tell."""
+
 
 # So long it is waited for a step that could run and does not come: it shares another one's kernel.
 PATIENCE_S = 1.0
@@ -165,6 +168,10 @@ class _InTurn:
         """Run a notebook in this shell when its turn has come."""
         with self.backwards.turn(place.stem):
             return self.session.run(place, parameters, limits, on_cell)
+
+    def let_end(self) -> None:
+        """Let it end as it does."""
+        self.session.let_end()
 
 
 def run_backwards(

@@ -70,6 +70,9 @@ class _Forgetting:
         place.write_text(json.dumps(document), encoding="utf-8")
         return self.session.run(place, parameters, limits, on_cell)
 
+    def let_end(self) -> None:
+        self.session.let_end()
+
 
 def test_a_notebook_and_its_pipeline_are_equal_and_nothing_of_the_persons_is_touched(tmp_path: Path) -> None:
     notebook = write(tmp_path / "project" / "draws.ipynb", [*CELLS, ("", "open('made.txt', 'w').write('x')")])

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mlops_nb.handover import EVERY_VARIABLE
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -113,9 +115,16 @@ def test_what_is_no_question_of_the_notebooks(tmp_path: Path, act: str) -> None:
 
 def test_what_is_opened_as_well_is_not_only_asked_for(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
-    source = "import os\nfor name in 'ab':\n    os.path.exists(name)\nopen('a').close()\nopen('b', 'w').close()"
-    found = seen(tmp_path, source)
-    assert (found.asked, found.read, found.written) == ([], ["a"], ["b"])
+    found = seen(tmp_path, "import os\nos.path.exists('a')\nopen('a').close()")
+    assert (found.asked, found.read, found.written) == ([], ["a"], [])
+
+
+def test_what_was_asked_for_before_it_was_written_is_asked_for(tmp_path: Path) -> None:
+    found = seen(
+        tmp_path,
+        "import os\nopen('a', 'w').close()\nfor name in 'ab':\n    os.path.exists(name)\nopen('b', 'w').close()",
+    )
+    assert (found.asked, found.read, found.written) == (["b"], [], ["a", "b"])
 
 
 def test_a_question_relative_to_an_open_folder(tmp_path: Path) -> None:
@@ -318,9 +327,34 @@ def test_what_was_asked_for_before_it_came_and_went_is_asked_for(tmp_path: Path)
     assert (found.asked, found.written) == (["stop"], [])
 
 
-def test_who_copies_the_environment_depends_on_no_variable_of_it(tmp_path: Path) -> None:
-    copied = "import os\n{**os.environ}\ndict(os.environ)\nos.environ.copy()\nos.environ.get('NAME')"
-    assert seen(tmp_path, copied).variables == ["NAME"]
+@pytest.mark.parametrize(
+    "look",
+    [
+        "{**os.environ}",
+        "dict(os.environ)",
+        "os.environ.copy()",
+        "[name for name in os.environ if name.startswith('APP_')]",
+        "[name for name, value in os.environ.items() if value]",
+        "list(os.environ.keys())",
+        "'{HOME}'.format(**os.environ)",
+    ],
+)
+def test_who_goes_through_the_environment_depends_on_all_of_it(tmp_path: Path, look: str) -> None:
+    assert EVERY_VARIABLE in seen(tmp_path, f"import os\n{look}").variables
+
+
+def test_a_template_looks_up_the_variables_that_it_names(tmp_path: Path) -> None:
+    found = seen(tmp_path, "import os\nfrom string import Template\nTemplate('$MODE').safe_substitute(os.environ)")
+    assert found.variables == ["MODE"]
+
+
+def test_a_library_that_copies_the_environment_depends_on_none_of_it(tmp_path: Path) -> None:
+    assert (
+        seen(
+            tmp_path, "import subprocess, sys\nimport requests\nrequests.utils.get_environ_proxies('http://x')"
+        ).variables
+        == []
+    )
 
 
 @pytest.mark.parametrize(

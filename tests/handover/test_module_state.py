@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mlops_nb.artifacts import is_of_project
-from mlops_nb.handover.process_state import project_modules
+from mlops_nb.artifacts import is_of_project, project_modules
 from mlops_nb.handover.reached import reached_from
 
 if TYPE_CHECKING:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _POLL_S = 0.05
 _GRACE_S = 3.0
+# What a kernel may take for what it does at its end: files are written, callbacks are called.
+_LAST_WORDS_S = 30.0
 _MIB = 1 << 20
 # Nothing is ever written to it: where its input ends, the process that held the other end is gone, however it went.
 _GUARD = "import os, signal, sys; sys.stdin.buffer.read(); os.killpg(int(sys.argv[1]), signal.SIGKILL)"
@@ -39,6 +41,7 @@ class KernelFailed(MlopsNbError):  # noqa: N818 - the name of the fact
 class Kernel:
     """A running kernel. `ended` says why we ended it, if we did; `why_cold` why it was not forked, if it was to be.
 
+    `gentle` when it must end by itself: files hold back what was written to them, or callbacks wait for its end.
     `notice` is that reason where a person should be told: a template or a forked kernel that did not start.
     """
 
@@ -47,6 +50,7 @@ class Kernel:
     folder: Path
     ended: str = ""
     forked: bool = False
+    gentle: bool = False
     why_cold: str = ""
     notice: str = ""
 
@@ -130,8 +134,10 @@ def kernel(name: str, cwd: Path, env: Mapping[str, str], packages: Sequence[str]
             yield started
     finally:
         if started is not None:
-            started.kill("")
             process = manager.provisioner.process
+            if started.gentle and not started.ended:
+                _ask_to_end(manager, process)
+            started.kill("")
             if isinstance(process, ForkedProcess | subprocess.Popen):
                 # Jupyter's manager would look at it every 0.1 s.
                 with contextlib.suppress(subprocess.TimeoutExpired):
@@ -140,6 +146,15 @@ def kernel(name: str, cwd: Path, env: Mapping[str, str], packages: Sequence[str]
                 # Reaps the process and closes the sockets; there is nobody left to answer.
                 run_sync(started.manager.shutdown_kernel)(now=True)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _ask_to_end(manager: Any, process: Any) -> None:
+    """Ask a kernel to end as it does when its notebook is closed, and give it time to."""
+    from jupyter_core.utils import run_sync
+
+    with contextlib.suppress(Exception):
+        run_sync(manager.request_shutdown)()
+        process.wait(_LAST_WORDS_S)
 
 
 @contextlib.contextmanager

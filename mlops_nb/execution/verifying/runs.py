@@ -102,6 +102,8 @@ class Runs:
         started = time.monotonic()
         with subject.open_session(subject.graph.notebook.kernel_name, notebook.parent, subject.watch) as live:
             ending = live.run(place, subject.injected, Limits(), unheard)
+            # As the steps' kernels do that have something to write then.
+            live.let_end()
         self.witnesses.go_on()
         seconds = time.monotonic() - started
         executed = json.loads(place.read_text(encoding="utf-8"))

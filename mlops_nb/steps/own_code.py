@@ -1,0 +1,145 @@
+"""What the project's own modules do to the process when a cell calls them: their text is read as the cells' is.
+
+What a module does while it is imported is done again wherever it is imported, and is not looked for here.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from copy import copy
+from typing import TYPE_CHECKING
+
+from mlops_nb.notebook import Cell
+from mlops_nb.steps.bound import bindings, dotted_name
+from mlops_nb.steps.magic_code import tree_with_magics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+
+_WRITES_MODULE = re.compile(r"\s*%%(writefile|file)\s+(-a\s+|--append\s+)?(\./)?(?P<path>[\w/]+)\.py\s*(\n|$)")
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+def binding_code(modules: Mapping[str, str]) -> dict[str, str]:
+    """Return what in the modules changes the process for good when somebody uses it, and by what.
+
+    Parameters
+    ----------
+    modules
+        The text of each module, by dotted name.
+
+    Returns
+    -------
+    dict
+        Dotted names such as `helpers.setup`: of functions, of classes with such a method, of what is made of them at
+        the top of a module, and the names under which other modules have imported any of these.
+    """
+    binding: dict[str, str] = {}
+    named: dict[str, set[str]] = {}
+    for module, source in modules.items():
+        try:
+            tree = ast.parse(source)
+        except (SyntaxError, ValueError):
+            # Importing it fails in the step, which says more.
+            continue
+        aliases = _aliases(tree, module, modules)
+        own = dict(_defined(tree))
+        # Its own names are called by the module's, and those that it imports by theirs.
+        known = aliases | {name: f"{module}:{name}" for name in own}
+        for name, node in own.items():
+            dotted = f"{module}.{name}"
+            if isinstance(node, _DEFINITIONS) and (places := bindings(_cell_of(node), aliases)):
+                binding[dotted] = places[0].what
+            named[dotted] = {dotted_name(part, known) for part in ast.walk(node)}
+        named |= {f"{module}.{name}": {held.replace(":", ".")} for name, held in aliases.items() if name not in own}
+    while more := {
+        name: what
+        for name, used in named.items()
+        if name not in binding and (what := next((binding[each] for each in used if each in binding), ""))
+    }:
+        binding |= more
+    return binding
+
+
+def written_modules(cells: Iterable[Cell]) -> dict[str, str]:
+    """Return the text of the modules that cells write (`%%writefile helpers.py`), by dotted name."""
+    found: dict[str, str] = {}
+    for cell in cells:
+        if written := _WRITES_MODULE.match(cell.source):
+            name = written["path"].replace("/", ".").removesuffix(".__init__")
+            found[name] = found.get(name, "") + cell.source[written.end() :] + "\n"
+    return found
+
+
+def import_folders(cell: Cell) -> tuple[str, ...]:
+    """Return the folders that a cell puts on `sys.path`, as far as its text says: any text in such a statement."""
+    if "sys.path" not in cell.source:
+        return ()
+    found: list[str] = []
+    for call in ast.walk(tree_with_magics(cell.source)):
+        if isinstance(call, ast.Call) and ast.unparse(call.func).startswith("sys.path."):
+            held = [part.value for part in ast.walk(call) if isinstance(part, ast.Constant)]
+            texts = [part for part in held if isinstance(part, str) and "\0" not in part]
+            # Each alone, and joined: `os.path.join("..", "src")`.
+            found += [*texts, *(["/".join(texts)] if len(texts) > 1 else [])]
+    return tuple(found)
+
+
+def _cell_of(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> Cell:
+    """Return a definition's code as a cell, without what runs when it is defined."""
+    bare = copy(node)
+    bare.decorator_list = []
+    return Cell("", 0, "code", ast.unparse(bare))
+
+
+def star_names(stars: Iterable[str], binding: Mapping[str, str]) -> dict[str, str]:
+    """Return what names stand for that `from module import *` may have bound, as far as it is `binding`."""
+    parted = [dotted.rpartition(".") for dotted in binding]
+    return {name: f"{module}:{name}" for module in stars for owner, _, name in parted if owner == module}
+
+
+def _defined(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
+    """Yield what a module defines at its top, by name, also within `if` and `try`."""
+    waiting: list[ast.AST] = list(reversed(tree.body))
+    while waiting:
+        node = waiting.pop()
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name, node
+            case ast.Assign(targets=targets):
+                yield from ((target.id, node.value) for target in targets if isinstance(target, ast.Name))
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                yield name, value
+            case ast.If() | ast.Try() | ast.With():
+                waiting += ast.iter_child_nodes(node)
+            case ast.ExceptHandler():
+                waiting += node.body
+
+
+def _aliases(tree: ast.Module, module: str, modules: Mapping[str, str]) -> dict[str, str]:
+    """Return what the names stand for that a module imports anywhere, as `Flow.aliases` does for cells."""
+    parts = module.split(".")
+    package = parts if any(other.startswith(f"{module}.") for other in modules) else parts[:-1]
+    found: dict[str, str] = {}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                for alias in names:
+                    bound = alias.asname or alias.name.partition(".")[0]
+                    found[bound] = alias.name if alias.asname else bound
+            case ast.ImportFrom(module=named, names=names, level=level):
+                base = package[: len(package) - level + 1] if level else []
+                origin = ".".join((*base, *([named] if named else ())))
+                found |= {alias.asname or alias.name: f"{origin}:{alias.name}" for alias in names}
+                if any(alias.name == "*" for alias in names) and origin in modules:
+                    found |= {name: f"{origin}:{name}" for name, _ in _defined(_tree(modules[origin]))}
+    return found
+
+
+def _tree(source: str) -> ast.Module:
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError):
+        return ast.Module([], [])
