@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from mlops_nb.errors import MlopsNbError
 from mlops_nb.execution.events import RunEvent
 from mlops_nb.execution.left_over import left_over
 from mlops_nb.execution.pausing import StepHeld
@@ -19,10 +20,26 @@ if TYPE_CHECKING:
     from mlops_nb.pipeline import Plan, PlannedStep
 
 
+_ROUNDS = 4
+
+
+class NeverSettles(MlopsNbError):  # noqa: N818 - the name of the fact
+    """Steps ran again, and each time something else had to."""
+
+    code = "never-settles"
+
+
 def check(around: Surroundings) -> tuple[str, ...]:
     """Run again what ran on other inputs than the notebook's order gives it; return those steps."""
     reran = _once(around)
+    # Each round has some steps run again, and those around them: after more rounds than this it goes in circles.
+    rounds = _ROUNDS * len(around.plan.steps)
     while around.progress.to_mend and not around.watch.cancelled.is_set():
+        if not rounds:
+            names = ", ".join(f"`{name}`" for name in sorted(around.progress.to_mend))
+            message = f"{names}: run again and again, the steps do not come to one state."
+            raise NeverSettles(message, hint="Put the cells that make and use what they share into one step.")
+        rounds -= 1
         reran += _once(around)
     return tuple(dict.fromkeys(reran))
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # So many places are named where a notice gives its reason.
 _FEW = 2
+_KNOWN_AS = {"@patches": "what was put into a library", "@mock": "unittest.mock"}
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -49,7 +50,7 @@ def tie(planned: PlannedStep, following: list[PlannedStep], held: Mapping[str, s
 
 def shown(name: str) -> str:
     """Return a name as a person knows it: of what a module's code holds, the module's."""
-    return name.rpartition(":")[2] if of_process(name) else name
+    return _KNOWN_AS.get(name, name.rpartition(":")[2]) if of_process(name) else name
 
 
 def last_using(following: list[PlannedStep], stays: Mapping[str, str], kernel: str, shared: Mapping[str, str]) -> int:

@@ -42,7 +42,7 @@ from mlops_nb.handover.launched import reaching_joblib
 from mlops_nb.handover.module_state import BOUND, MODULE
 from mlops_nb.handover.outside import Outside
 from mlops_nb.handover.patches import ACTIVE, PATCHES, STAYS_ACTIVE, Libraries, mock_is_active, of_modules
-from mlops_nb.handover.process_bound import end_quietly
+from mlops_nb.handover.process_bound import end_quietly, let_variables_end
 from mlops_nb.handover.process_state import (
     HISTORY,
     NOBODY_LOOKED,
@@ -91,6 +91,7 @@ def _listen(seed: int | None) -> None:
     watch_imports()
     IMPORT_FILTERS.watch()
     put_questions()
+    let_variables_end()
     spare_hooks(_shell())
     begin_streams(_shell(), seed)
 
@@ -301,7 +302,6 @@ def end(  # noqa: PLR0913 - what is known of a step
             *(Covariable((f"@library:{dotted}",), dotted, problem=CHANGED_IN_PLACE) for dotted in uncarried),
             *_running(session, namespace),
         )
-    holds_back = end_quietly(namespace, (item.problem for item in changed))
     held |= told | {name: None for item in changed for name in item.names if name not in held}
     before = session.state.by_name()
     delta = Delta(
@@ -323,7 +323,7 @@ def end(  # noqa: PLR0913 - what is known of a step
         "in_workers": sorted(reaching_joblib(namespace)) if session.files.in_workers else [],
         "loaded_modules": session.files.loaded(),
         "outside": sorted(session.files.done),
-        "holds_back": holds_back,
+        "holds_back": end_quietly(namespace, [item.problem for item in changed]),
         "seconds": {"thaw": session.seconds, "freeze": perf_counter() - started},
         "peak_memory_bytes": _peak_memory_bytes(),
     }

@@ -277,9 +277,10 @@ class Outside(Heard):
             return
         if path not in self._by_hand and self._places.is_hidden(path) and is_by_hand(frame):
             self._note("by_hand", path)
+        mode = mode if isinstance(mode, str) else ""
         if writes:
-            self._finds(path, mode if isinstance(mode, str) else "")
-        elif path in self.added:
+            self._finds(path, mode)
+        if path in self.added and (not writes or "r" in mode):
             self._note("found", self.added[path])
         self._uses(path, reads, writes)
 

@@ -9,6 +9,7 @@ import io
 import sys
 import types
 import weakref
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from mlops_nb.artifacts import has_hooks, is_of_project, made_by_hand, project_modules
@@ -23,9 +24,9 @@ class CannotLeaveProcess(Exception):  # noqa: N818 - told to the caller as a fac
 
 # How the reason ends why an object stays in its process whose end runs the notebook's code.
 ACTS_AT_ITS_END = "when it ends, and each copy would"
-_HELD_BACK = f"writes what it holds back {ACTS_AT_ITS_END}"
 _GENERATORS = {types.GeneratorType: "gi_frame", types.AsyncGeneratorType: "ag_frame"}
 _FILES = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
+_STANDARD_STREAMS = 2
 _TEMPORARY = frozenset({"TemporaryDirectory", "_TemporaryFileWrapper", "SpooledTemporaryFile"})
 
 
@@ -95,7 +96,14 @@ def _acts(value: Any, namespace: Mapping[str, Any]) -> str:
     """Return what an object does when it ends, once, where the notebook ends it; nothing for most."""
     kind = type(value)
     if kind in _FILES:
-        return "writes what it holds back" if not value.closed and value.writable() else ""
+        name = getattr(value, "name", None)
+        # Taken apart by `detach`, it says nothing.
+        with suppress(ValueError):
+            if not value.closed and value.writable():
+                return (
+                    f"writes what it holds back to `{name}`" if isinstance(name, str) else "writes what it holds back"
+                )
+        return ""
     return _acts_before_the_process_ends(value, kind, namespace)
 
 
@@ -175,17 +183,50 @@ def end_quietly(namespace: Mapping[str, Any], problems: Iterable[str]) -> bool:
         Whether the process must be let end by itself: a file still holds back what was written to it, or the notebook,
         or a module of the project, knows how to be called back then.
     """
-    acting = [problem for problem in problems if problem.endswith(ACTS_AT_ITS_END)]
-    if acting:
+    found = [problem for problem in problems if problem]
+    if any(problem.endswith(ACTS_AT_ITS_END) for problem in found):
         atexit.unregister(_keep)
         atexit.register(_keep, namespace)
+    # Who holds an open file stays for some reason or other: an archive for its lock.
+    return _is_called_back(namespace) or (bool(found) and any(map(_holds_back, gc.get_objects())))
+
+
+def _is_called_back(namespace: Mapping[str, Any]) -> bool:
     spaces = (namespace, *(vars(module) for _, module in project_modules()))
-    called_back = any(
-        value is atexit or value is atexit.register or value is weakref.finalize
-        for names in spaces
-        for value in list(names.values())
-    )
-    return called_back or any(problem.endswith(_HELD_BACK) for problem in acting)
+    callers = {id(atexit), id(atexit.register), id(weakref.finalize)}
+    return any(id(value) in callers for names in spaces for value in list(names.values()))
+
+
+def _holds_back(value: Any) -> bool:
+    if type(value) not in _FILES:
+        return False
+    # Taken apart by `detach`, or over something that is no file.
+    with suppress(OSError, ValueError):
+        return not value.closed and bool(value.writable()) and value.fileno() > _STANDARD_STREAMS
+    return False
+
+
+def let_variables_end() -> None:
+    """Have the variables end when this process does, after whatever else the notebook has called then."""
+    atexit.unregister(end_variables)
+    atexit.register(end_variables)
+
+
+def end_variables() -> None:
+    """Let go of the notebook's variables, and write what files hold back, as an interpreter does at its end.
+
+    What we know of a notebook's objects would keep them until it is too late for that.
+    """
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell is not None:
+        shell.user_ns.clear()
+        for own in [name for name in vars(shell) if name.startswith("_mlops_nb")]:
+            delattr(shell, own)
+    gc.collect()
+    for held in gc.get_objects():
+        if _holds_back(held):
+            with suppress(OSError, ValueError):
+                held.flush()
 
 
 def _keep(namespace: Mapping[str, Any]) -> None:

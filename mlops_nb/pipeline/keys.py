@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from mlops_nb.pipeline.lock import StepEvidence
     from mlops_nb.steps.step import Step
 
-SCHEME = 3
+SCHEME = 4
 # What shells, terminals, desktops and test runners set for each session or program anew.
 _OF_TERMINALS = re.compile(
     r"_$|(OLD)?PWD$|SHLVL$|TERM|COLORTERM$|COLUMNS$|LINES$|WINDOW|DISPLAY$|WAYLAND_|XAUTHORITY$|SSH_|TMUX|STY$|DBUS_|XDG_"

@@ -31,9 +31,11 @@ def without(stays: Mapping[str, str], step: Step) -> dict[str, str]:
 def uses(step: Step, stays: Mapping[str, str]) -> bool:
     """Say whether a step may use one of these names.
 
-    To bind the name of an object that acts when it ends to something else is to use it: there the object ends.
+    To bind the name of an object that acts when it ends to something else is to use it: there the object ends. To read
+    a file that is still written is to find what has been written so far.
     """
     if any(map(of_process, stays)):
         return True
     ends = {name for name, why in stays.items() if why.endswith(ACTS_AT_ITS_END)}
-    return bool(stays.keys() & step.reads or ends & step.writes or (step.flow.barrier and stays))
+    read = any(f"`{path}`" in stays[name] for name in ends for path in step.flow.reads_files)
+    return bool(stays.keys() & step.reads or ends & step.writes or read or (step.flow.barrier and stays))

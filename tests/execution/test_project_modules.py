@@ -75,3 +75,20 @@ def test_a_step_that_runs_again_has_what_the_first_import_made(tmp_path: Path) -
     assert told(run(notebook), notebook) == [True]
     edit(notebook, 1, "import runs\na = runs.Run.ID\nagain = 1")
     assert told(run(notebook), notebook) == [True]
+
+
+def test_a_function_of_a_module_elsewhere_in_the_project_registers_something(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "src").mkdir()
+    setup = "import csv\n\n\ndef setup():\n    csv.register_dialect('bars', delimiter='|')\n"
+    (tmp_path / "src" / "registering.py").write_text(setup)
+    cells = [
+        ("imports", "import csv, sys\nsys.path.append('../src')\nfrom registering import setup"),
+        ("step:setup", "setup()"),
+        ("step:read", "rows = list(csv.reader(['a|b'], dialect='bars'))\nopen('rows.txt', 'w').write(str(rows))"),
+    ]
+    notebook = write(tmp_path / "notebooks" / "n.ipynb", cells)
+    told: list[str] = []
+    assert run(notebook, listen=lambda event: told.append(event.text)).result.status == "succeeded"
+    assert (notebook.parent / "rows.txt").read_text() == "[['a', 'b']]"
+    assert any("[MN305] `csv.register_dialect` in cell 2, line 1 changes the process for good" in text for text in told)

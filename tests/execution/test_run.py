@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mlops_nb.errors import UsageError
+from mlops_nb.execution.checking import NeverSettles
 from mlops_nb.lifecycle import (
     Finished,
     NotebookHasErrors,
@@ -388,6 +389,17 @@ def test_what_only_its_own_process_can_rebuild_is_noticed_and_its_steps_share_a_
     assert scraps(again) == {"size": 2}
     assert again.result.reran == ()
     assert [text[:7] for text in told if "came back as something else" in text] == ["[MN305]"]
+
+
+def test_steps_that_never_come_to_one_state_end_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlops_nb.execution.checking._ROUNDS", 0)
+    cells = [("step:make", SELF_HELD), ("step:use", "size = len(node.peers)")]
+    notebook = write(tmp_path / "held.ipynb", cells)
+    with pytest.raises(NeverSettles, match="`make`: run again and again"):
+        run(notebook)
+    with find_project(notebook).log() as log:
+        (ended,) = log.runs()
+    assert ended.status == "failed"
 
 
 def test_what_came_back_different_runs_again_within_the_kernel_that_steps_around_it_share(tmp_path: Path) -> None:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import ctypes
-import gc
-import io
 import os
 import signal
 import sys
@@ -98,25 +95,15 @@ def _serve(ready: socket.socket) -> int:
     return 0
 
 
-def _end_variables() -> None:
-    """Let go of the notebook's variables, and write what files hold back: os._exit would not."""
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    if shell is not None:
-        shell.user_ns.clear()
-    gc.collect()
-    for held in gc.get_objects():
-        if isinstance(held, io.TextIOWrapper | io.BufferedWriter | io.BufferedRandom):
-            with contextlib.suppress(OSError, ValueError):
-                held.flush()
-
-
 def _leave(code: int) -> None:
     """End as an interpreter does, without what the template has left to end."""
+    from mlops_nb.handover.process_bound import end_variables
+
     try:
         # Waits for the threads that the notebook started, and which are not daemons.
         threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - os._exit would not
         atexit._run_exitfuncs()  # noqa: SLF001
-        _end_variables()
+        end_variables()
         for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
             if stream is not None:
                 stream.flush()
