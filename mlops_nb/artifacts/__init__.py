@@ -2,6 +2,7 @@
 
 from mlops_nb.artifacts.blob import CorruptArtifact, pack, unpack
 from mlops_nb.artifacts.closed_files import closed_again, told_of_closed
+from mlops_nb.artifacts.database_content import content_hash, database_hash
 from mlops_nb.artifacts.dict_views import VIEWS, behind
 from mlops_nb.artifacts.dispatching import MADE, implementations
 from mlops_nb.artifacts.figure_constants import Place, constant_at, library_constants, put_constant
@@ -62,6 +63,8 @@ __all__ = [
     "closed_again",
     "code_globals",
     "constant_at",
+    "content_hash",
+    "database_hash",
     "decode_json",
     "describe_table",
     "dump_figure",

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from mlops_nb.artifacts import database_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,6 +22,11 @@ def as_found(path: str) -> str:
             return f"{hashlib.file_digest(source, 'sha256').hexdigest()} {path}"
     except OSError:
         return f"{GONE} {path}"
+
+
+def database_as_found(path: str) -> str:
+    """Return a path and the hash of what an SQLite database in it says, as `as_found` does."""
+    return f"{database_hash(Path(path))} {path}"
 
 
 def found_in(texts: Iterable[str], changed: Iterable[str]) -> dict[str, str]:

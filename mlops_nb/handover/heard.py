@@ -7,12 +7,12 @@ from _thread import get_ident
 from typing import TYPE_CHECKING
 
 from mlops_nb.handover.forked import Forked
-from mlops_nb.handover.found_first import as_found
+from mlops_nb.handover.found_first import as_found, database_as_found
 from mlops_nb.handover.links import LINK, through_links
 from mlops_nb.handover.places import Places
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 # So many paths are told one by one; of more, the folders that they lie in.
 _MOST_ASKED = 1000
@@ -112,11 +112,16 @@ class Heard:
         elif "a" in mode:
             self.added[path] = self._as_found(path)
 
-    def _as_found(self, path: str) -> str:
+    def _finds_database(self, path: str) -> None:
+        """Note what an SQLite database says that the step connects to: what it does there, nobody hears."""
+        if path not in self.written:
+            self._note("found", self._as_found(path, database_as_found))
+
+    def _as_found(self, path: str, look: Callable[[str], str] = as_found) -> str:
         # What is opened for that is not the step's doing.
         self.looking = get_ident()
         try:
-            return as_found(path)
+            return look(path)
         finally:
             self.looking = 0
 

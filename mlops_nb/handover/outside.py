@@ -232,7 +232,10 @@ class Outside(Heard):
             self._opens(path, arguments[1], *opened(*arguments[1:3]), frame)
         elif event == _SQLITE:
             # SQLite opens its file itself, and what a connection is used for nobody hears.
-            self._uses(*database(arguments[0]))
+            path, reads, writes = database(arguments[0])
+            if writes:
+                self._finds_database(path)
+            self._uses(path, reads, writes)
         elif event in _LISTS:
             self._note("looked_through" if looks_for_packages(arguments[0], frame) else "read", path)
             for file in stats_of_entries(path, frame) if event == _SCANS else ():

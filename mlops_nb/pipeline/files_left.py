@@ -11,6 +11,7 @@ import posixpath
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mlops_nb.artifacts import content_hash
 from mlops_nb.handover import LINK, link_target
 from mlops_nb.snapshot import file_hash, listing_hash
 
@@ -45,9 +46,10 @@ def written_hashes(files: Iterable[str], folder: Path) -> dict[str, str]:
 
 
 def _state(name: str, folder: Path) -> str:
-    """Return the hash of what a file holds, or where a link leads."""
+    """Return the hash of what a file holds, of a folder's listing, or where a link leads."""
     if not name.endswith(LINK):
-        return file_hash(folder / name)
+        path = folder / name
+        return file_hash(path) if path.is_dir() else content_hash(path)
     target = link_target(str(folder / name.removesuffix(LINK)))
     return f"leads to {target}" if target else GONE
 

@@ -54,6 +54,32 @@ def test_a_step_that_changes_what_it_reads_goes_on_from_there(tmp_path: Path, co
     assert seen == expected
 
 
+def test_a_database_counts_by_what_it_says(tmp_path: Path) -> None:
+    imports = "import json, sqlite3\nfrom pathlib import Path\nimport pandas as pd"
+    put = (
+        "con = sqlite3.connect('da' + 'ta.db')\n"
+        "pd.DataFrame({{'x': [1, 2]}}).to_sql({table!r}, con, if_exists={how!r}, index=False)\n"
+        "{more}con.close()"
+    )
+    count = "found = len(con.execute('select x from added').fetchall())\n"
+    cells: list[Cell] = [
+        ("imports", imports),
+        ("step:replace", put.format(table="replaced", how="replace", more="")),
+        ("step:add", put.format(table="added", how="append", more=count)),
+        TELL,
+    ]
+    notebook = write(tmp_path / "n.ipynb", cells)
+    for expected in (2, 4, 6):
+        succeeded(notebook)
+        assert told(notebook) == expected
+    # What is replaced by the same is as it was, however SQLite has put it into the file.
+    edit(notebook, 3, put.format(table="added", how="replace", more=count))
+    for _ in range(3):
+        succeeded(notebook)
+        assert told(notebook) == 2
+    assert because(notebook) == {}
+
+
 def test_what_is_made_because_it_is_not_there_yet_is_made_once(tmp_path: Path) -> None:
     cells: list[Cell] = [
         IMPORTS,

@@ -393,9 +393,14 @@ def test_what_only_its_own_process_can_rebuild_is_noticed_and_its_steps_share_a_
 
 def test_steps_that_never_come_to_one_state_end_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mlops_nb.execution.checking._ROUNDS", 0)
-    cells = [("step:make", SELF_HELD), ("step:use", "size = len(node.peers)")]
+    cells = [
+        ("step:hold", "numbers = (value for value in range(4))"),
+        ("step:make", SELF_HELD),
+        ("step:use", "total = sum(numbers)"),
+        ("step:last", "size = len(node.peers)"),
+    ]
     notebook = write(tmp_path / "held.ipynb", cells)
-    with pytest.raises(NeverSettles, match="`make`: run again and again"):
+    with pytest.raises(NeverSettles, match="run again and again, the steps do not come to one state"):
         run(notebook)
     with find_project(notebook).log() as log:
         (ended,) = log.runs()

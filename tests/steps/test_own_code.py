@@ -33,9 +33,7 @@ def test_a_function_that_registers_something_and_those_that_call_it() -> None:
         ({"p": "", "p.one": "from . import two\n\ndef begin():\n    two.setup()\n", "p.two": REGISTERS}, "p.one.begin"),
         ({"a": f"try:\n    import b\nexcept ImportError:\n    b = None\n{REGISTERS}"}, "a.setup"),
         (
-            {
-                "a": "if True:\n    import signal as s\n    class C:\n        def m(self):\n            s.signal(2, None)\n"
-            },
+            {"a": "import signal as s\nif 1:\n    class C:\n        def m(self):\n            s.signal(2, 0)\n"},
             "a.C",
         ),
         ({"a": f"{REGISTERS}\nclass C:\n    def m(self):\n        setup()\n\nmade = C()\n"}, "a.made"),
