@@ -114,8 +114,10 @@ def succeeded(  # noqa: PLR0913, PLR0917 - what a result consists of
         for kind, found in ((kind, outcome.evidence[f"{kind}_files"]) for kind in _KINDS_OF_FILES)
     }
     found = {
-        relative(path, context.folder, context.root): digest
+        name: digest
         for path, digest in outcome.evidence.get("found_files", {}).items()
+        # Not what lies in caches and temporary folders of the machine.
+        if (name := relative(path, context.folder, context.root)) in files["written"]
     }
     left = replace(around.progress.left_before(around.plan, planned.name), found=found)
     files["read"] = sorted({*files["read"], *_modules_by_file(planned.step, state, outcome, context, left)})

@@ -35,4 +35,9 @@ def found_in(texts: Iterable[str], changed: Iterable[str]) -> dict[str, str]:
     A folder that was made because it was not there yet is none: another time it is there and all is the same.
     """
     every = {path: digest for digest, _, path in (text.partition(" ") for text in texts)}
-    return {path: digest for path, digest in sorted(every.items()) if path in set(changed) and not os.path.isdir(path)}  # noqa: PTH112
+    written = set(changed)
+    return {
+        path: digest
+        for path, digest in sorted(every.items())
+        if path in written and not os.path.isdir(path)  # noqa: PTH112
+    }

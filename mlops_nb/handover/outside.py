@@ -233,6 +233,7 @@ class Outside(Heard):
         elif event == _SQLITE:
             # SQLite opens its file itself, and what a connection is used for nobody hears.
             path, reads, writes = database(arguments[0])
+            path = self._leads(path)
             if writes:
                 self._finds_database(path)
             self._uses(path, reads, writes)

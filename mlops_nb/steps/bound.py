@@ -20,7 +20,6 @@ from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from mlops_nb.notebook import Cell
 from mlops_nb.steps.bound_names import BINDING, BINDING_METHODS, BINDING_UNLESS_WITH, FAMILIES, UNCARRIED_SEEDS
 from mlops_nb.steps.flow import Place
 from mlops_nb.steps.functions import functions_of, with_callers
@@ -30,7 +29,9 @@ from mlops_nb.steps.magic_code import tree_with_magics
 __all__ = ["binding_functions", "bindings", "calls_binding", "dotted_name", "identities", "not_done_again"]
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
+
+    from mlops_nb.notebook import Cell
 
 # Whose items the hand-over carries, or nobody but the kernel sees.
 _CARRIED_ITEMS = frozenset({"os.environ", "sys.argv", "sys.path", "warnings.filters"})
@@ -90,12 +91,16 @@ def bindings(cell: Cell, aliases: Mapping[str, str], own: Mapping[str, str] | No
     own
         By dotted name, what of the project's own modules does so, and by what (`own_code.binding_code`).
     """
+    return bindings_in(list(ast.walk(tree_with_magics(cell.source))), aliases, own, cell.id)
+
+
+def bindings_in(
+    nodes: Collection[ast.AST], aliases: Mapping[str, str], own: Mapping[str, str] | None = None, cell: str = ""
+) -> tuple[Place, ...]:
+    """Return which of these nodes change the process in a way that stays; the rest is as for `bindings`."""
     own = own or {}
     managed = {
-        id(item.context_expr)
-        for node in ast.walk(tree_with_magics(cell.source))
-        if isinstance(node, ast.With | ast.AsyncWith)
-        for item in node.items
+        id(item.context_expr) for node in nodes if isinstance(node, ast.With | ast.AsyncWith) for item in node.items
     }
 
     def told(node: ast.AST) -> str:
@@ -107,7 +112,7 @@ def bindings(cell: Cell, aliases: Mapping[str, str], own: Mapping[str, str] | No
             return what
         return _binds(node, aliases) or _leaves_running(node, aliases) or _sets_of_library(node, aliases)
 
-    return _found(cell, told)
+    return _told_of(nodes, cell, told)
 
 
 def binding_functions(
@@ -120,7 +125,7 @@ def binding_functions(
     found = {
         name: places[0].what
         for name, node in functions.items()
-        if (places := bindings(Cell("", 0, "code", ast.unparse(node)), aliases, own))
+        if (places := bindings_in(list(ast.walk(node)), aliases, own))
     }
     return with_callers(found, functions)
 
@@ -171,12 +176,15 @@ def identities(
 
 
 def _found(cell: Cell, told: Callable[[ast.AST], str]) -> tuple[Place, ...]:
-    tree = tree_with_magics(cell.source)
+    return _told_of(ast.walk(tree_with_magics(cell.source)), cell.id, told)
+
+
+def _told_of(nodes: Iterable[ast.AST], cell: str, told: Callable[[ast.AST], str]) -> tuple[Place, ...]:
     found: dict[Place, None] = {}
-    for node in ast.walk(tree):
+    for node in nodes:
         what = told(node)
         if what:
-            found[Place(cell.id, getattr(node, "lineno", 1), what)] = None
+            found[Place(cell, getattr(node, "lineno", 1), what)] = None
     return tuple(found)
 
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 import ast
 import re
 from copy import copy
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from mlops_nb.notebook import Cell
-from mlops_nb.steps.bound import bindings, dotted_name
+from mlops_nb.steps.bound import bindings_in, dotted_name
 from mlops_nb.steps.magic_code import tree_with_magics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    from mlops_nb.notebook import Cell
 
 
 _WRITES_MODULE = re.compile(r"\s*%%(writefile|file)\s+(-a\s+|--append\s+)?(\./)?(?P<path>[\w/]+)\.py\s*(\n|$)")
@@ -36,31 +39,61 @@ def binding_code(modules: Mapping[str, str]) -> dict[str, str]:
         Dotted names such as `helpers.setup`: of functions, of classes with such a method, of what is made of them at
         the top of a module, and the names under which other modules have imported any of these.
     """
-    binding: dict[str, str] = {}
-    named: dict[str, set[str]] = {}
-    for module, source in modules.items():
-        try:
-            tree = ast.parse(source)
-        except (SyntaxError, ValueError):
-            # Importing it fails in the step, which says more.
-            continue
-        aliases = _aliases(tree, module, modules)
-        own = dict(_defined(tree))
-        # Its own names are called by the module's, and those that it imports by theirs.
-        known = aliases | {name: f"{module}:{name}" for name in own}
-        for name, node in own.items():
-            dotted = f"{module}.{name}"
-            if isinstance(node, _DEFINITIONS) and (places := bindings(_cell_of(node), aliases)):
-                binding[dotted] = places[0].what
-            named[dotted] = {dotted_name(part, known) for part in ast.walk(node)}
-        named |= {f"{module}.{name}": {held.replace(":", ".")} for name, held in aliases.items() if name not in own}
+    read = {
+        module: _read(module, source, is_package=any(other.startswith(f"{module}.") for other in modules))
+        for module, source in modules.items()
+    }
+    binding = {name: what for text in read.values() for name, what in text.binding.items()}
+    named = {name: used for text in read.values() for name, used in text.named.items()}
     while more := {
-        name: what
-        for name, used in named.items()
-        if name not in binding and (what := next((binding[each] for each in used if each in binding), ""))
+        **{
+            name: what
+            for name, used in named.items()
+            if name not in binding and (what := next((binding[each] for each in used if each in binding), ""))
+        },
+        **{
+            name: what
+            for module, text in read.items()
+            for own, held in star_names(text.stars, binding).items()
+            if (name := f"{module}.{own}") not in {*binding, *named} and (what := binding[held.replace(":", ".")])
+        },
     }:
         binding |= more
     return binding
+
+
+@dataclass(frozen=True)
+class _Text:
+    """What a module's text says by itself: what binds, what each of its names uses, which modules it takes whole."""
+
+    binding: Mapping[str, str]
+    named: Mapping[str, frozenset[str]]
+    stars: tuple[str, ...]
+
+
+# An editor asks again at each change of its notebook.
+@lru_cache(maxsize=4096)
+def _read(module: str, source: str, *, is_package: bool) -> _Text:
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        # Importing it fails in the step, which says more.
+        return _Text({}, {}, ())
+    parts = module.split(".")
+    aliases, stars = _aliases(tree, parts if is_package else parts[:-1])
+    defined = dict(_defined(tree))
+    # Its own names are called by the module's, and those that it imports by theirs.
+    known = aliases | {name: f"{module}:{name}" for name in defined}
+    binding: dict[str, str] = {}
+    named = {f"{module}.{name}": frozenset({held.replace(":", ".")}) for name, held in aliases.items()}
+    for name, node in defined.items():
+        inside = list(ast.walk(_without_decorators(node)))
+        if isinstance(node, _DEFINITIONS) and (places := bindings_in(inside, aliases)):
+            binding[f"{module}.{name}"] = places[0].what
+        used = {dotted_name(part, known) for part in inside if isinstance(part, ast.Name | ast.Attribute)}
+        used |= {f"{star}.{part.id}" for part in inside if isinstance(part, ast.Name) for star in stars}
+        named[f"{module}.{name}"] = frozenset(used)
+    return _Text(binding, named, stars)
 
 
 def written_modules(cells: Iterable[Cell]) -> dict[str, str]:
@@ -87,11 +120,13 @@ def import_folders(cell: Cell) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _cell_of(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> Cell:
-    """Return a definition's code as a cell, without what runs when it is defined."""
+def _without_decorators(node: ast.AST) -> ast.AST:
+    """Return a definition without what runs when it is defined, and anything else as it is."""
+    if not isinstance(node, _DEFINITIONS):
+        return node
     bare = copy(node)
     bare.decorator_list = []
-    return Cell("", 0, "code", ast.unparse(bare))
+    return bare
 
 
 def star_names(stars: Iterable[str], binding: Mapping[str, str]) -> dict[str, str]:
@@ -118,11 +153,10 @@ def _defined(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
                 waiting += node.body
 
 
-def _aliases(tree: ast.Module, module: str, modules: Mapping[str, str]) -> dict[str, str]:
-    """Return what the names stand for that a module imports anywhere, as `Flow.aliases` does for cells."""
-    parts = module.split(".")
-    package = parts if any(other.startswith(f"{module}.") for other in modules) else parts[:-1]
+def _aliases(tree: ast.Module, package: list[str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return what names stand for that a module imports, as `Flow.aliases` does; and which modules it takes whole."""
     found: dict[str, str] = {}
+    stars: list[str] = []
     for node in ast.walk(tree):
         match node:
             case ast.Import(names=names):
@@ -132,14 +166,6 @@ def _aliases(tree: ast.Module, module: str, modules: Mapping[str, str]) -> dict[
             case ast.ImportFrom(module=named, names=names, level=level):
                 base = package[: len(package) - level + 1] if level else []
                 origin = ".".join((*base, *([named] if named else ())))
-                found |= {alias.asname or alias.name: f"{origin}:{alias.name}" for alias in names}
-                if any(alias.name == "*" for alias in names) and origin in modules:
-                    found |= {name: f"{origin}:{name}" for name, _ in _defined(_tree(modules[origin]))}
-    return found
-
-
-def _tree(source: str) -> ast.Module:
-    try:
-        return ast.parse(source)
-    except (SyntaxError, ValueError):
-        return ast.Module([], [])
+                found |= {alias.asname or alias.name: f"{origin}:{alias.name}" for alias in names if alias.name != "*"}
+                stars += [origin for alias in names if alias.name == "*"]
+    return found, tuple(stars)
