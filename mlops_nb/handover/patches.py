@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mlops_nb.artifacts import ON_HEAP, is_of_project, made_by_hand, project_modules
+from mlops_nb.artifacts import ON_HEAP, is_of_project, made_by_hand
 from mlops_nb.handover.dict_table import ids_in, is_same, table_of
 from mlops_nb.handover.kept import Before, is_plain
 
@@ -75,19 +75,13 @@ class Libraries:
 
 
 def _packages(namespace: Mapping[str, Any]) -> set[str]:
-    """Return the packages that the notebook's names and its own modules' lead to, and what it has without a name."""
+    """Return the packages that the notebook's names lead to, and what it has without a name."""
     named = {
         str(value.__name__ if isinstance(value, types.ModuleType) else getattr(value, "__module__", "")).split(".")[0]
-        for value in _named(namespace)
+        for value in list(namespace.values())
         if isinstance(value, (types.ModuleType, *_CODE))
     }
     return {*named, "builtins"} - _NO_LIBRARY
-
-
-def _named(namespace: Mapping[str, Any]) -> list[Any]:
-    """Return what the notebook has names for, and what its own modules have."""
-    spaces = [namespace, *(vars(module) for _, module in project_modules())]
-    return [held for names in spaces for held in list(names.values())]
 
 
 def _modules(packages: Collection[str], others: Collection[str] = ()) -> Iterator[tuple[str, types.ModuleType]]:
@@ -103,7 +97,7 @@ def _modules(packages: Collection[str], others: Collection[str] = ()) -> Iterato
 def _classes(namespace: Mapping[str, Any]) -> set[type]:
     """Return the libraries' classes that the notebook holds, at the top of a module that it holds, or of its values."""
     found: set[type] = set()
-    for value in _named(namespace):
+    for value in list(namespace.values()):
         if isinstance(value, types.ModuleType):
             if value.__name__.split(".", maxsplit=1)[0] not in _NO_LIBRARY:
                 found |= {held for held in list(vars(value).values()) if isinstance(held, type)}
@@ -191,7 +185,7 @@ def _seen(namespace: dict[str, Any], before: Libraries) -> Iterator[tuple[Any, s
         *((module, _changed(vars(module), before.modules.get(name))) for name, module in modules),
         *((kind, _changed(vars(kind), before.classes.get(kind))) for kind in _classes(namespace)),
     ]
-    named = set(map(id, _named(namespace)))
+    named = set(map(id, namespace.values()))
     for owner, changed in changes:
         for attribute, value, was in changed:
             # What modules that the notebook has no name for hold besides code, other modules of their package may set.
@@ -213,12 +207,12 @@ def _changed(held: Mapping[str, Any], before: Table | None) -> list[tuple[str, A
 
 
 def _is_ours(value: Any, namespace: dict[str, Any]) -> bool:
-    """Say whether a value is the person's code, or a library's around it, or an object of the notebook's classes."""
+    """Say whether a value is the notebook's code, or a library's around it, or an object of the notebook's classes."""
     kind = type(value)
     if kind is types.FunctionType:
-        return value.__globals__ is namespace or is_of_project(value.__globals__.get("__name__", ""))
+        return value.__globals__ is namespace
     if isinstance(value, type):
-        return value.__module__ == "__main__" or is_of_project(value.__module__)
+        return value.__module__ == "__main__"
     if kind in {staticmethod, classmethod, types.MethodType}:
         return _is_ours(value.__func__, namespace)
     if kind is property:

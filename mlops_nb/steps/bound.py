@@ -26,7 +26,17 @@ from mlops_nb.steps.functions import functions_of, with_callers
 from mlops_nb.steps.made import Made
 from mlops_nb.steps.magic_code import tree_with_magics
 
-__all__ = ["binding_functions", "bindings", "calls_binding", "dotted_name", "identities", "not_done_again"]
+__all__ = [
+    "CARRIED_ATTRIBUTES",
+    "binding_functions",
+    "bindings",
+    "bindings_in",
+    "calls_binding",
+    "dotted_name",
+    "identities",
+    "not_done_again",
+    "of_library",
+]
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -35,7 +45,7 @@ if TYPE_CHECKING:
 
 # Whose items the hand-over carries, or nobody but the kernel sees.
 _CARRIED_ITEMS = frozenset({"os.environ", "sys.argv", "sys.path", "warnings.filters"})
-_CARRIED_ATTRIBUTES = frozenset({"rcParams", "options"})
+CARRIED_ATTRIBUTES = frozenset({"rcParams", "options"})
 # What `get_ipython()` may be asked without changing the shell for the cells below, and magics likewise.
 _HARMLESS_SHELL = frozenset(
     {"run_line_magic", "run_cell_magic", "system", "getoutput", "run_cell", "user_ns", "ask_exit"}
@@ -110,7 +120,7 @@ def bindings_in(
                 return dotted
         if own and (what := own.get(dotted_name(node, aliases))):
             return what
-        return _binds(node, aliases) or _leaves_running(node, aliases) or _sets_of_library(node, aliases)
+        return _binds(node, aliases) or _leaves_running(node, aliases) or _setsof_library(node, aliases)
 
     return _told_of(nodes, cell, told)
 
@@ -268,12 +278,12 @@ def _binding_magic(magic: str, line: str) -> bool:
     return magic in _BINDING_MAGICS or (harmless is not None and not harmless.match(line))
 
 
-def _sets_of_library(node: ast.AST, aliases: Mapping[str, str]) -> str:
+def _setsof_library(node: ast.AST, aliases: Mapping[str, str]) -> str:
     """Return what of a library a statement sets that is no attribute with a known name: an item, or any attribute."""
     match node:
         case ast.Subscript(value=ast.Attribute() | ast.Name() as owner, ctx=ast.Store() | ast.Del()):
             dotted = dotted_name(owner, aliases)
-            if dotted in _CARRIED_ITEMS or not _CARRIED_ATTRIBUTES.isdisjoint(dotted.split(".")):
+            if dotted in _CARRIED_ITEMS or not CARRIED_ATTRIBUTES.isdisjoint(dotted.split(".")):
                 return ""
         case ast.Call(func=ast.Name(id="setattr" | "delattr"), args=[owner, name, *_]) if not isinstance(
             name, ast.Constant
@@ -281,11 +291,11 @@ def _sets_of_library(node: ast.AST, aliases: Mapping[str, str]) -> str:
             dotted = dotted_name(owner, aliases)
         case _:
             return ""
-    return dotted if _of_library(dotted.split(".")[0]) else ""
+    return dotted if of_library(dotted.split(".")[0]) else ""
 
 
 @cache
-def _of_library(module: str) -> bool:
+def of_library(module: str) -> bool:
     """Say whether a module is Python's or an installed package's: what one beside the notebook holds is carried."""
     if module in sys.stdlib_module_names:
         return True

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from mlops_nb.steps.bound import bindings_in, dotted_name
+from mlops_nb.steps.bound import CARRIED_ATTRIBUTES, bindings_in, dotted_name, of_library
 from mlops_nb.steps.magic_code import tree_with_magics
+from mlops_nb.steps.patches import targets_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -88,8 +89,10 @@ def _read(module: str, source: str, *, is_package: bool) -> _Text:
     named = {f"{module}.{name}": frozenset({held.replace(":", ".")}) for name, held in aliases.items()}
     for name, node in defined.items():
         inside = list(ast.walk(_without_decorators(node)))
-        if isinstance(node, _DEFINITIONS) and (places := bindings_in(inside, aliases)):
-            binding[f"{module}.{name}"] = places[0].what
+        if isinstance(node, _DEFINITIONS):
+            places = bindings_in(inside, aliases)
+            if what := places[0].what if places else _put_into_library(inside, aliases):
+                binding[f"{module}.{name}"] = what
         used = {dotted_name(part, known) for part in inside if isinstance(part, ast.Name | ast.Attribute)}
         used |= {f"{star}.{part.id}" for part in inside if isinstance(part, ast.Name) for star in stars}
         named[f"{module}.{name}"] = frozenset(used)
@@ -118,6 +121,17 @@ def import_folders(cell: Cell) -> tuple[str, ...]:
             # Each alone, and joined: `os.path.join("..", "src")`.
             found += [*texts, *(["/".join(texts)] if len(texts) > 1 else [])]
     return tuple(found)
+
+
+def _put_into_library(nodes: Iterable[ast.AST], aliases: Mapping[str, str]) -> str:
+    """Return what of a library code sets: who looks for that in a kernel cannot tell it from what an import has set."""
+    for node in nodes:
+        for target in targets_of(node):
+            dotted = dotted_name(target, aliases) if isinstance(target, ast.Attribute) else ""
+            parts = dotted.split(".")
+            if dotted and CARRIED_ATTRIBUTES.isdisjoint(parts) and of_library(parts[0]):
+                return dotted
+    return ""
 
 
 def _without_decorators(node: ast.AST) -> ast.AST:

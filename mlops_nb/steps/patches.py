@@ -46,7 +46,7 @@ def setting(functions: Mapping[str, ast.AST]) -> dict[str, ast.AST]:
         for name, node in functions.items()
         # `setattr` may be given the name by who calls the function.
         if any(
-            (isinstance(part, ast.Name) and part.id in _SETTERS) or any(map(_dotted, _targets(part)))
+            (isinstance(part, ast.Name) and part.id in _SETTERS) or any(map(_dotted, targets_of(part)))
             for part in ast.walk(node)
         )
     }
@@ -56,7 +56,7 @@ def setting(functions: Mapping[str, ast.AST]) -> dict[str, ast.AST]:
 def _all_targets(tree: ast.AST, functions: Mapping[str, ast.AST], calls: int) -> Iterator[ast.expr]:
     """Yield the targets in a tree, and in what is called there, so many calls deep."""
     for node in ast.walk(tree):
-        yield from _targets(node)
+        yield from targets_of(node)
         match node:
             case ast.Call(func=ast.Name(id=name)) if calls and name in functions:
                 called = _called_with(functions[name], node)
@@ -109,7 +109,8 @@ def changed_in_place(cells: Iterable[Cell], aliases: Mapping[str, str]) -> tuple
     return tuple(found)
 
 
-def _targets(node: ast.AST) -> list[ast.expr]:
+def targets_of(node: ast.AST) -> list[ast.expr]:
+    """Return what a statement, or a call of `setattr`, sets or deletes."""
     match node:
         case ast.Assign(targets=targets) | ast.Delete(targets=targets):
             return list(targets)

@@ -36,6 +36,7 @@ def test_a_function_that_registers_something_and_those_that_call_it() -> None:
             {"a": "import signal as s\nif 1:\n    class C:\n        def m(self):\n            s.signal(2, 0)\n"},
             "a.C",
         ),
+        ({"a": "import pandas as pd\n\ndef patch():\n    pd.DataFrame.total = len\n"}, "a.patch"),
         ({"a": f"{REGISTERS}\nclass C:\n    def m(self):\n        setup()\n\nmade = C()\n"}, "a.made"),
     ],
 )
@@ -49,9 +50,11 @@ def test_names_that_lead_to_it(modules: dict[str, str], name: str) -> None:
         "import csv\ncsv.register_dialect('bars', delimiter='|')\nx = csv.list_dialects()\n",
         "import pandas as pd\n\n@pd.api.extensions.register_dataframe_accessor('own')\nclass Own:\n    pass\n",
         "import csv\n\ndef f(csv):\n    return 1\n",
+        "import pandas as pd\n\ndef f():\n    pd.options.display.max_rows = 5\n",
+        "import json\njson.limit = 7\n",
         "def broken(:\n",
     ],
-    ids=["import", "decorator", "nothing", "broken"],
+    ids=["import", "decorator", "nothing", "option", "set-by-import", "broken"],
 )
 def test_what_a_module_does_while_it_is_imported_is_done_by_each_import(source: str) -> None:
     assert binding_code({"a": source}) == {}
