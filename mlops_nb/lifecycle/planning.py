@@ -19,6 +19,7 @@ from mlops_nb.steps import (
     ParameterValue,
     Step,
     StepGraph,
+    binding_code,
     import_folders,
     read_steps,
     resolve_parameters,
@@ -106,8 +107,8 @@ def read(notebook: Path | str | Notebook) -> Pipeline:
     project = find_project(loaded.path)
     graph = read_steps(loaded)
     configured, overrides = read_pipeline_settings(project.pipeline(loaded.name), graph)
-    modules = _own_modules(graph, project)
-    graph = read_steps(loaded, overrides, modules) if overrides or modules else graph
+    own_code = binding_code(_own_modules(graph, project))
+    graph = read_steps(loaded, overrides, own_code) if overrides or own_code else graph
     return _with_imports_checked(Pipeline(project, _with_kernel_looked_up(graph), configured))
 
 

@@ -3,7 +3,7 @@
 from mlops_nb.steps.flow import Flow, Place
 from mlops_nb.steps.graph import PRELUDE_STEP, StepGraph, read_steps
 from mlops_nb.steps.literals import as_source
-from mlops_nb.steps.own_code import import_folders, written_modules
+from mlops_nb.steps.own_code import binding_code, import_folders, written_modules
 from mlops_nb.steps.parameter_options import coerce_text, from_cli
 from mlops_nb.steps.parameter_values import ParameterError, ParameterValue, resolve_parameters
 from mlops_nb.steps.parameters import Parameter, read_parameters
@@ -21,6 +21,7 @@ __all__ = [
     "Step",
     "StepGraph",
     "as_source",
+    "binding_code",
     "coerce_text",
     "from_cli",
     "import_folders",

@@ -35,7 +35,7 @@ from mlops_nb.steps.flow import Flow, Place
 from mlops_nb.steps.functions import classes_of, functions_of
 from mlops_nb.steps.names import read_flow
 from mlops_nb.steps.once import does_more, once
-from mlops_nb.steps.own_code import binding_code, star_names
+from mlops_nb.steps.own_code import star_names
 from mlops_nb.steps.parameters import Parameter, read_parameters
 from mlops_nb.steps.patches import changed_in_place, patched, setting
 from mlops_nb.steps.step import BUILTINS, Edge, Step
@@ -89,7 +89,7 @@ class StepGraph:
 def read_steps(
     notebook: Notebook,
     overrides: Mapping[str, Mapping[str, Any]] | None = None,
-    modules: Mapping[str, str] | None = None,
+    own_code: Mapping[str, str] | None = None,
 ) -> StepGraph:
     """Read a notebook's steps; every problem comes back as a diagnostic, none is raised.
 
@@ -99,8 +99,8 @@ def read_steps(
         The notebook.
     overrides
         Settings by step name that win over the cells' own (the pipeline's settings file), validated before.
-    modules
-        The text of the project's own modules that the notebook imports, by dotted name.
+    own_code
+        What the project's own modules do to the process (`binding_code`).
     """
     found: list[Diagnostic] = check_file(notebook)
     if notebook.language not in {"python", "ipython"}:
@@ -127,7 +127,7 @@ def read_steps(
         ]
     )
     found += wrong
-    steps, wrong = _steps(parts, flows, overrides or {}, _numbers(notebook), modules or {})
+    steps, wrong = _steps(parts, flows, overrides or {}, _numbers(notebook), own_code or {})
     found += wrong
     edges = edges_of(steps)
     found += check_names(steps, left_out)
@@ -239,7 +239,7 @@ def _steps(
     flows: dict[str, Flow],
     overrides: Mapping[str, Mapping[str, Any]],
     numbers: Mapping[str, int],
-    modules: Mapping[str, str],
+    own_code: Mapping[str, str],
 ) -> tuple[list[Step], list[Diagnostic]]:
     found: list[Diagnostic] = []
     steps: list[Step] = []
@@ -259,7 +259,6 @@ def _steps(
     aliases = {name: held for flow in flows.values() for name, held in flow.aliases.items()}
     tagged = [cell for part in parts for cell, tags in zip(part.cells, part.tags, strict=True) if tags.role in PRELUDE]
     in_prelude = functions_of(tagged)
-    own_code = binding_code(modules)
     of_modules = aliases | star_names([star for flow in flows.values() for star in flow.stars], own_code)
     binding = binding_functions(in_prelude | classes_of(tagged), of_modules, own_code)
     done_once = {cell.id: places for cell in tagged if (places := once(cell, aliases, in_prelude))}
